@@ -1,0 +1,65 @@
+"""Fixtures shared by the tests, which run offline: see offline/sitecustomize.py."""
+
+import math
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from vae_helpers import VAE, Gaussian, seed_everything
+
+OFFLINE = Path(__file__).parent / "offline"
+sys.path.insert(0, str(OFFLINE))
+import sitecustomize  # noqa: E402, F401  (this process; the next line is for kernels and other children)
+
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")]))
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test starts from the same random state."""
+    seed_everything(0)
+
+
+class ExactEncoder(nn.Module):
+    """The exact posterior of a linear-Gaussian model whose loading matrix has orthogonal columns."""
+
+    def __init__(self, loading: Tensor, offset: Tensor, sigma: float):
+        super().__init__()
+        self.loading, self.offset = loading, offset
+        self.precision = 1 + loading.square().sum(0) / sigma**2  # [L], diagonal
+        self.sigma = sigma
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mu = (x - self.offset) @ self.loading / self.sigma**2 / self.precision
+        return mu, -self.precision.log().expand_as(mu)
+
+
+class LinearDecoder(nn.Module):
+    """z `[..., L]` -> mean `[..., D]`."""
+
+    def __init__(self, loading: Tensor, offset: Tensor):
+        super().__init__()
+        self.loading, self.offset = nn.Parameter(loading), offset
+
+    def forward(self, z: Tensor) -> Tensor:
+        return z @ self.loading.T + self.offset
+
+
+@pytest.fixture
+def linear_gaussian():
+    """(VAE, x, log p(x)): float64, D = 5, L = 3, an exact encoder, x `[7, 5]`, exact log p(x) `[7]`."""
+    dim, latent_dim, sigma = 5, 3, 0.7
+    basis, _ = torch.linalg.qr(torch.randn(dim, latent_dim, dtype=torch.float64))
+    loading = basis * torch.tensor([2.0, 1.0, 0.5], dtype=torch.float64)
+    offset = torch.randn(dim, dtype=torch.float64)
+    encoder, decoder = ExactEncoder(loading, offset, sigma), LinearDecoder(loading, offset)
+    model = VAE(encoder, decoder, Gaussian(sigma), latent_dim).double()
+    model.likelihood.log_var.fill_(2 * math.log(sigma))  # in float64
+    covariance = loading @ loading.T + sigma**2 * torch.eye(dim, dtype=torch.float64)
+    marginal = torch.distributions.MultivariateNormal(offset, covariance)
+    x = marginal.sample((7,))
+    return model, x, marginal.log_prob(x)

@@ -1,0 +1,130 @@
+"""Evaluation: weighted means, importance sampling against the exact answer, bounded memory."""
+
+import math
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from vae_helpers import (
+    VAE,
+    Bernoulli,
+    MLPDecoder,
+    MLPEncoder,
+    active_units,
+    evaluate,
+    evaluation,
+    importance_log_prob,
+    importance_nll,
+    kl_per_dimension,
+    objectives,
+)
+
+
+def test_every_image_counts_once(linear_gaussian):
+    model, x, _ = linear_gaussian
+    model.train()
+
+    def pixels(model, x):
+        assert not model.training and not torch.is_grad_enabled()
+        return x.sum(1)
+
+    assert evaluate(model, x, pixels, batch_size=3) == pytest.approx({"value": x.sum().item() / 7})
+    assert model.training
+
+
+def test_elbo_is_evaluated_with_samples_not_with_the_mean(linear_gaussian):
+    model, x, log_p = linear_gaussian
+    many = x.repeat(2000, 1)
+    expected, error = log_p.mean().item(), 5 * 3 / math.sqrt(len(many))  # a sample's deviation is under 3 nats
+    assert evaluate(model, many)["value"] == pytest.approx(expected, abs=error)
+
+
+def test_importance_sampling_is_exact_with_the_exact_posterior(linear_gaussian):
+    model, x, log_p = linear_gaussian
+    torch.testing.assert_close(importance_log_prob(model, x, k=3), log_p)
+    assert importance_nll(model, x, k=3) == pytest.approx(-log_p.mean().item())
+
+
+def test_importance_sampling_converges_from_another_proposal(linear_gaussian):
+    model, x, log_p = linear_gaussian
+    exact = model.encoder
+
+    class Wide(torch.nn.Module):
+        def forward(self, x):
+            mu, log_var = exact(x)
+            return mu, log_var + 0.5
+
+    model.encoder = Wide()
+    log_w = objectives.log_weights(model, x, 20_000)
+    relative = (log_w - log_p).exp().std(0) / math.sqrt(20_000)  # standard error of the mean weight
+    estimate = importance_log_prob(model, x, k=20_000)
+    assert ((estimate - log_p).abs() < 5 * relative).all()
+
+
+@pytest.mark.parametrize(("chunk", "k"), [(1, 7), (40, 7), (100, 1), (10**9, 7)])
+def test_chunks_change_nothing(linear_gaussian, monkeypatch, chunk, k):
+    """The same weights, whatever the chunks, give the log of their mean."""
+    model, x, _ = linear_gaussian
+    stream, sizes = torch.randn(k, len(x), dtype=torch.float64), []
+
+    def weights(model, batch, size):
+        rows = [int((x == row).all(1).nonzero()[0]) for row in batch]
+        done = counts.setdefault(tuple(rows), 0)
+        counts[tuple(rows)] = done + size
+        sizes.append(size * batch.numel())
+        return stream[done : done + size, rows]
+
+    counts = {}
+    monkeypatch.setattr(evaluation, "log_weights", weights)
+    monkeypatch.setattr(evaluation, "CHUNK", chunk)
+    torch.testing.assert_close(importance_log_prob(model, x, k), stream.logsumexp(0) - math.log(k))
+    assert set(counts.values()) == {k} and max(sizes) <= max(chunk, 5)
+
+
+def test_memory_stays_bounded():
+    """Without chunks, k = 5,000 for 20 images would need 314 MB for each of several tensors."""
+    code = """
+import resource, torch
+from vae_helpers import VAE, Bernoulli, MLPDecoder, MLPEncoder, importance_nll
+torch.manual_seed(0)
+model = VAE(MLPEncoder(2, hidden=(4,)), MLPDecoder(2, hidden=(4,)), Bernoulli(), 2)
+importance_nll(model, torch.rand(20, 1, 28, 28), k=10)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
+importance_nll(model, torch.rand(20, 1, 28, 28), k=5000)
+print((peak() - before) // 1024)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 300  # MB; macOS counts in bytes and would show more
+
+
+def fixed_posterior(mu, log_var):
+    class Encoder(torch.nn.Module):
+        def forward(self, x):
+            return mu.expand(len(x), -1) * x[:, :1], log_var.expand(len(x), -1)
+
+    return VAE(Encoder(), MLPDecoder(3, (2,)), Bernoulli(), 3)
+
+
+def test_kl_per_dimension_sums_to_the_rate_and_knows_the_prior():
+    model = fixed_posterior(torch.tensor([[0.0, 1.0, 0.0]]), torch.tensor([[0.0, 0.0, -2.0]]))
+    kl = kl_per_dimension(model, torch.ones(5, 2))
+    expected = torch.tensor([0.0, 0.5, 0.5 * (math.exp(-2) - 1 + 2)])
+    torch.testing.assert_close(kl, expected)
+    assert kl.sum().item() == pytest.approx(evaluate(model, torch.ones(5, 2))["kl"], rel=1e-5)
+
+
+def test_active_units_are_those_whose_mean_moves():
+    model = fixed_posterior(torch.tensor([[1.0, 0.05, 0.3]]), torch.zeros(1, 3))
+    x = torch.linspace(-1, 1, 50)[:, None].expand(50, 2)
+    assert active_units(model, x).tolist() == [True, False, True]
+    assert active_units(model, x, threshold=0.1).tolist() == [True, False, False]
+
+
+def test_a_vae_of_images_end_to_end():
+    shape = (1, 3, 5)
+    model = VAE(MLPEncoder(2, shape), MLPDecoder(2, shape), Bernoulli(), 2)
+    x = torch.rand(30, *shape).round()
+    assert importance_nll(model, x, 50) < -evaluate(model, x)["value"] + 0.5

@@ -1,0 +1,84 @@
+"""VAE and the networks: shapes, prior, sampling, errors."""
+
+import pytest
+import torch
+from torch import nn
+
+from vae_helpers import VAE, Bernoulli, ConvDecoder, ConvEncoder, Gaussian, MLPDecoder, MLPEncoder
+
+SHAPE = (2, 8, 12)
+
+
+def make(kind, latent_dim=3):
+    encoder, decoder = {"mlp": (MLPEncoder, MLPDecoder), "conv": (ConvEncoder, ConvDecoder)}[kind]
+    return VAE(encoder(latent_dim, SHAPE), decoder(latent_dim, SHAPE), Bernoulli(), latent_dim)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+def test_shapes(kind):
+    model, x = make(kind), torch.rand(5, *SHAPE)
+    q = model.posterior(x)
+    assert isinstance(q, torch.distributions.Normal) and q.mean.shape == q.stddev.shape == (5, 3)
+    for batch in ((5,), (4, 5), (), (2, 1, 3)):
+        p = model.decode(torch.randn(*batch, 3))
+        assert p.batch_shape == batch and p.event_shape == SHAPE
+    assert model.sample(6).shape == (6, *SHAPE)
+    assert not model.sample(1).requires_grad
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+def test_samples_and_batches_are_decoded_independently(kind):
+    model, z = make(kind).double(), torch.randn(4, 5, 3, dtype=torch.float64)
+    together = model.decode(z).mean
+    torch.testing.assert_close(together[2, 3], model.decode(z[2, 3]).mean)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+def test_every_parameter_gets_a_gradient(kind):
+    model, x = make(kind), torch.rand(5, *SHAPE)
+    model.decode(model.posterior(x).rsample()).log_prob(x).sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+def test_log_var_is_the_log_of_the_variance():
+    class Encoder(nn.Module):
+        def forward(self, x):
+            return torch.zeros(len(x), 2), torch.full((len(x), 2), 2.0)
+
+    q = VAE(Encoder(), nn.Identity(), Gaussian(), 2).posterior(torch.rand(3, 2))
+    torch.testing.assert_close(q.variance, torch.full((3, 2), 2.0).exp())
+
+
+def test_prior_and_ancestral_samples(linear_gaussian):
+    model, _, _ = linear_gaussian
+    assert model.prior.mean.shape == (3,) and model.prior.stddev.tolist() == [1, 1, 1]
+    loading, n = model.decoder.loading.detach(), 50_000
+    covariance = loading @ loading.T + 0.49 * torch.eye(5)
+    # Var of a sample covariance entry is (c_ii c_jj + c_ij^2) / n; five standard errors.
+    diagonal = covariance.diagonal()
+    within = 5 * ((diagonal[:, None] * diagonal + covariance**2) / n).sqrt()
+    assert ((model.sample(n).T.cov() - covariance).abs() < within).all()
+
+
+def test_the_state_dict_holds_parameters_only():
+    assert not any("prior" in name for name in make("mlp").state_dict())
+
+
+def test_wrong_shapes_are_named():
+    model = VAE(MLPEncoder(4, SHAPE), MLPDecoder(3, SHAPE), Bernoulli(), latent_dim=3)
+    with pytest.raises(ValueError, match=r"each \[5, 3\].*got \[5, 4\]"):
+        model.posterior(torch.rand(5, *SHAPE))
+    with pytest.raises(ValueError, match=r"L = 3.*\[5, 4\]"):
+        model.decode(torch.randn(5, 4))
+    for network in (ConvEncoder, ConvDecoder):
+        with pytest.raises(ValueError, match="multiples of 4"):
+            network(3, (1, 28, 30))
+
+
+def test_a_transposed_convolution_covers_every_pixel_evenly():
+    """Constant features give a constant image away from the border: no checkerboard built in."""
+    layer = next(m for m in ConvDecoder(3, (1, 16, 16)).net if isinstance(m, nn.ConvTranspose2d))
+    with torch.no_grad():
+        nn.init.ones_(layer.weight), nn.init.zeros_(layer.bias)
+        out = layer(torch.ones(1, layer.in_channels, 4, 4))[0, 0, 2:-2, 2:-2]
+    assert out.std() == 0

@@ -1,0 +1,101 @@
+"""Bounds against the exact log p(x) of a linear-Gaussian model."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vae_helpers import VAE, Bernoulli, MLPDecoder, MLPEncoder, elbo, iwae_bound, log_weights
+from vae_helpers.densities import bernoulli_log_prob, kl_to_standard_normal
+
+
+def test_with_the_exact_posterior_every_weight_is_p_of_x(linear_gaussian):
+    model, x, log_p = linear_gaussian
+    log_w = log_weights(model, x, k=4)
+    torch.testing.assert_close(log_w, log_p.expand(4, 7), rtol=1e-12, atol=1e-10)
+    torch.testing.assert_close(iwae_bound(model, x, k=4), log_p, rtol=1e-12, atol=1e-10)
+
+
+def test_elbo_of_the_exact_posterior_is_log_p_on_average(linear_gaussian):
+    model, x, log_p = linear_gaussian
+    draws = torch.stack([elbo(model, x).value for _ in range(4000)])
+    assert ((draws.mean(0) - log_p).abs() < 5 * draws.std(0) / math.sqrt(4000)).all()
+
+
+def test_elbo_is_below_log_p_by_the_kl_to_the_posterior(linear_gaussian):
+    """With a shifted and widened q: gap = KL(q || p(z|x)), in closed form."""
+    model, x, log_p = linear_gaussian
+    exact = model.encoder
+
+    class Shifted(torch.nn.Module):
+        def forward(self, x):
+            mu, log_var = exact(x)
+            return mu + 0.3, log_var + 0.5
+
+    p = model.posterior(x)
+    model.encoder = Shifted()
+    gap = torch.distributions.kl_divergence(model.posterior(x), p).sum(-1)
+    draws = torch.stack([elbo(model, x).value for _ in range(4000)])
+    assert ((draws.mean(0) + gap - log_p).abs() < 5 * draws.std(0) / math.sqrt(4000)).all()
+    # the importance-weighted bound is tighter, and still a bound
+    bounds = torch.stack([iwae_bound(model, x, k=10) for _ in range(2000)])
+    error = 5 * bounds.std(0) / math.sqrt(2000)
+    assert (bounds.mean(0) > draws.mean(0) + error).all() and (bounds.mean(0) < log_p + error).all()
+
+
+def small_vae(shape=(1, 3, 5), latent_dim=2):
+    return VAE(MLPEncoder(latent_dim, shape, (6,)), MLPDecoder(latent_dim, shape, (6,)), Bernoulli(), latent_dim)
+
+
+def test_elbo_written_out(seed=3):
+    model, x = small_vae(), torch.rand(4, 1, 3, 5)
+    torch.manual_seed(seed)
+    got = elbo(model, x, beta=2.5)
+    mu, log_var = model.encoder(x)
+    torch.manual_seed(seed)
+    z = mu + (0.5 * log_var).exp() * torch.randn(4, 2)
+    reconstruction = bernoulli_log_prob(x, model.decoder(z), event_dims=3)
+    kl = kl_to_standard_normal(mu, log_var)
+    for name, expected in {"reconstruction": reconstruction, "kl": kl, "value": reconstruction - 2.5 * kl}.items():
+        torch.testing.assert_close(getattr(got, name), expected)
+        assert getattr(got, name).shape == (4,)
+
+
+@given(st.floats(-1e3, 1e3))
+def test_value_is_reconstruction_minus_beta_kl(beta):
+    result = elbo(small_vae(), torch.rand(4, 1, 3, 5), beta=beta)
+    torch.testing.assert_close(result.value, result.reconstruction - beta * result.kl)
+
+
+@given(st.integers(1, 40), st.integers(0, 100))
+def test_the_bound_lies_between_mean_and_maximum_of_the_log_weights(k, seed):
+    model, x = small_vae(), torch.rand(3, 1, 3, 5)
+    torch.manual_seed(seed)
+    log_w = log_weights(model, x, k)
+    torch.manual_seed(seed)
+    bound = iwae_bound(model, x, k)
+    assert log_w.shape == (k, 3)
+    assert (bound >= log_w.mean(0) - 1e-4).all() and (bound <= log_w.max(0).values + 1e-4).all()
+
+
+def test_tiny_weights_do_not_underflow():
+    model = small_vae((1, 28, 28))
+    with torch.no_grad():
+        model.decoder.net[-1].bias.fill_(30.0)  # certain ink, where there is none
+    assert iwae_bound(model, torch.zeros(2, 1, 28, 28), 5).isfinite().all()
+
+
+def test_gradients_reach_encoder_and_decoder():
+    model, x = small_vae(), torch.rand(4, 1, 3, 5)
+    for loss in (elbo(model, x).value, iwae_bound(model, x, 3)):
+        model.zero_grad()
+        loss.mean().backward()
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_too_few_samples(k):
+    with pytest.raises(ValueError, match="k must be at least 1"):
+        log_weights(small_vae(), torch.rand(2, 1, 3, 5), k)

@@ -1,0 +1,36 @@
+"""Figures carry alternative text."""
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from vae_helpers import plotting
+
+
+def test_show_stores_the_text_with_the_picture(monkeypatch):
+    shown = []
+    monkeypatch.setattr(plotting, "display", lambda *args, **kwargs: shown.append((args, kwargs)))
+    fig, _ = plt.subplots()
+    plotting.show(fig, alt="An empty pair of axes,\n    from 0 to 1.")
+    (bundle,), options = shown[0]
+    assert bundle["text/plain"] == "An empty pair of axes, from 0 to 1."
+    assert options["metadata"]["image/png"]["alt"] == bundle["text/plain"]
+    assert bundle["image/png"].startswith("iVBORw0KGgo")  # a PNG in base64
+    assert not plt.fignum_exists(fig.number)
+
+
+@pytest.mark.parametrize("alt", ["", "a plot", "  \n  "])
+def test_a_figure_without_a_description_is_refused(alt):
+    with pytest.raises(ValueError, match="what is seen"):
+        plotting.show(plt.figure(), alt=alt)
+    plt.close("all")
+
+
+def test_image_grid():
+    fig, ax = plt.subplots()
+    plotting.image_grid(torch.rand(6, 1, 5, 4), ax, columns=3, title="six")
+    rows, columns = ax.images[0].get_array().shape
+    assert (rows, columns) == (2 * 5 + 3, 3 * 4 + 4) and ax.get_title() == "six"
+    with pytest.raises(ValueError, match=r"\[N, 1, H, W\], got \[6, 5, 4\]"):
+        plotting.image_grid(torch.rand(6, 5, 4), ax)
+    plt.close(fig)

@@ -1,0 +1,260 @@
+"""fit(): it learns, counts and stops as it says."""
+
+import math
+from typing import NamedTuple
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from vae_helpers import VAE, Bernoulli, Gaussian, Images, MLPDecoder, MLPEncoder, NonFiniteLoss, elbo, fit
+from vae_helpers.objectives import iwae_bound
+
+SHAPE = (1, 3, 4)
+QUIET = {"progress": False, "device": "cpu"}
+
+
+def small_vae(likelihood=None, latent_dim=2):
+    networks = MLPEncoder(latent_dim, SHAPE, (8,)), MLPDecoder(latent_dim, SHAPE, (8,))
+    return VAE(*networks, likelihood or Bernoulli(), latent_dim)
+
+
+def patterns(n):
+    """Two patterns of pixels with a tenth of them flipped: one bit of information per image."""
+    which = torch.rand(n, 1, 1, 1) < 0.5
+    pattern = (torch.arange(12).reshape(1, *SHAPE) % 2).bool()
+    return (pattern ^ which ^ (torch.rand(n, *SHAPE) < 0.1)).float()
+
+
+class Linear(NamedTuple):
+    value: torch.Tensor
+    twice: torch.Tensor
+
+
+def sum_of_pixels(model, x, beta=1.0):
+    """An objective that does not depend on the parameters: its averages are known exactly."""
+    zero = 0 * sum(p.sum() for p in model.parameters())
+    return Linear(beta * x.flatten(1).sum(1) + zero, 2 * x.flatten(1).sum(1))
+
+
+def test_it_approaches_the_entropy_of_the_data():
+    train, held_out = patterns(4000), patterns(1000)
+    history = fit(small_vae(), train, epochs=12, batch_size=50, lr=1e-2, validation=held_out, **QUIET)
+    # -log p(x) can be no better than H(x) = log 2 + 12 H(1/10) = 4.6 nats; independent pixels pay 12 log 2 = 8.3.
+    entropy = math.log(2) - 12 * (0.1 * math.log(0.1) + 0.9 * math.log(0.9))
+    last = -history.validation[-1]["value"]
+    assert entropy - 0.3 < last < entropy + 0.8
+    assert len(history.train) == len(history.validation) == len(history.seconds) == 12
+    for means in (*history.train, *history.validation):
+        assert means["value"] == pytest.approx(means["reconstruction"] - means["kl"], abs=1e-3)
+
+
+def test_epoch_means_weight_the_smaller_last_batch():
+    x = torch.rand(25, *SHAPE)
+    history = fit(small_vae(), x, sum_of_pixels, epochs=2, batch_size=10, **QUIET)
+    for means in history.train:
+        assert means == pytest.approx({"value": x.sum().item() / 25, "twice": 2 * x.sum().item() / 25}, rel=1e-6)
+    batches = history.steps["value"]
+    assert len(batches) == 6
+    assert (10 * batches[0] + 10 * batches[1] + 5 * batches[2]) / 25 == pytest.approx(history.train[0]["value"])
+
+
+def test_every_image_is_seen_once_an_epoch():
+    x, seen = torch.arange(23.0).reshape(23, 1).expand(23, 12).reshape(23, *SHAPE) / 23, []
+
+    def record(model, batch):
+        seen.append(batch[:, 0, 0, 0])
+        return sum_of_pixels(model, batch)
+
+    fit(small_vae(), x, record, epochs=2, batch_size=5, **QUIET)
+    first, second = torch.cat(seen[:5]), torch.cat(seen[5:])
+    assert torch.equal(first.sort().values, second.sort().values) and len(first.unique()) == 23
+    assert not torch.equal(first, second)
+
+
+def test_the_same_seed_gives_the_same_weights():
+    x, weights = patterns(100), []
+    for _ in range(2):
+        torch.manual_seed(1)
+        model = small_vae()
+        fit(model, x, epochs=2, **QUIET)
+        weights.append(torch.cat([p.flatten() for p in model.parameters()]))
+    assert torch.equal(*weights)
+
+
+def test_warm_up_raises_beta_linearly_from_zero():
+    betas = []
+
+    def record(model, x, beta=1.0):
+        betas.append(beta)
+        return sum_of_pixels(model, x)
+
+    fit(small_vae(), patterns(20), record, epochs=3, batch_size=5, warmup_epochs=2, **QUIET)
+    assert betas == pytest.approx([step / 8 for step in range(8)] + [1.0] * 4)
+
+
+def test_one_cycle_or_constant_learning_rate(monkeypatch):
+    rates = []
+    step = torch.optim.Adam.step
+
+    def record(self, *args, **kwargs):
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", record)
+    fit(small_vae(), patterns(100), epochs=2, batch_size=5, lr=1e-2, **QUIET)
+    assert rates[0] < 1e-3 and max(rates) == pytest.approx(1e-2) and rates[-1] < 1e-4
+    rates.clear()
+    fit(small_vae(), patterns(100), epochs=2, batch_size=5, lr=1e-2, one_cycle=False, **QUIET)
+    assert set(rates) == {1e-2}
+
+
+def test_clipping_bounds_the_gradient(monkeypatch):
+    norms = []
+    step = torch.optim.Adam.step
+
+    def record(self, *args, **kwargs):
+        gradients = [p.grad.flatten() for p in self.param_groups[0]["params"]]
+        norms.append(torch.cat(gradients).norm().item())
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", record)
+    fit(small_vae(), patterns(50), epochs=1, **QUIET)
+    assert max(norms) > 0.01
+    norms.clear()
+    fit(small_vae(), patterns(50), epochs=1, clip_norm=0.01, **QUIET)
+    assert max(norms) <= 0.01 + 1e-6
+
+
+def test_dynamic_binarization_draws_anew_every_time():
+    seen = []
+
+    def record(model, x):
+        seen.append(x)
+        return sum_of_pixels(model, x)
+
+    x = torch.full((400, *SHAPE), 0.3)
+    fit(small_vae(), x, record, epochs=2, batch_size=400, binarize=True, validation=x, **QUIET)
+    train, held_out = seen[0::2], seen[1::2]
+    assert all(set(batch.unique().tolist()) == {0.0, 1.0} for batch in seen)
+    assert not torch.equal(train[0], train[1]) and torch.equal(held_out[0], held_out[1])
+    assert abs(seen[0].mean().item() - 0.3) < 5 * math.sqrt(0.21 / x.numel())
+
+
+def test_autocast_runs_the_matrix_products_in_bfloat16():
+    kinds = []
+
+    def record(model, x):
+        kinds.append(model.encoder(x)[0].dtype)
+        return elbo(model, x)
+
+    model = small_vae()
+    fit(model, patterns(50), record, epochs=1, autocast=True, **QUIET)
+    fit(model, patterns(50), record, epochs=1, **QUIET)
+    assert kinds[0] == torch.bfloat16 and kinds[-1] == torch.float32
+    assert all(p.dtype == torch.float32 and p.isfinite().all() for p in model.parameters())
+
+
+def test_objectives_that_return_a_plain_tensor():
+    history = fit(small_vae(), patterns(50), lambda m, x: iwae_bound(m, x, 3), epochs=1, **QUIET)
+    assert set(history.train[0]) == {"value"}
+
+
+def test_callbacks_see_every_epoch_and_the_models_mode_is_training():
+    calls = []
+    fit(
+        small_vae(),
+        patterns(50),
+        epochs=3,
+        validation=patterns(10),
+        callbacks=[lambda model, history: calls.append((len(history.train), model.training))],
+        **QUIET,
+    )
+    assert calls == [(1, True), (2, True), (3, True)]
+
+
+def test_ctrl_c_keeps_what_was_learned(capsys):
+    calls = []
+
+    def interrupt(model, x):
+        calls.append(0)
+        if len(calls) == 8:  # in the middle of the second epoch
+            raise KeyboardInterrupt
+        return elbo(model, x)
+
+    model = small_vae()
+    before = model.encoder.net[0].weight.clone()
+    history = fit(model, patterns(50), interrupt, epochs=4, batch_size=10, device="cpu")
+    assert history.interrupted and len(history.train) == 1
+    assert not torch.equal(before, model.encoder.net[0].weight)
+    assert "stopped by Ctrl-C" in capsys.readouterr().out
+    model.posterior(patterns(3))  # still usable
+
+
+def test_a_non_finite_term_is_named_with_its_step_before_it_does_harm():
+    calls = []
+
+    def explode(model, x):
+        calls.append(0)
+        value, reconstruction, kl = elbo(model, x)
+        if len(calls) == 8:
+            kl = kl / 0
+            value = reconstruction - kl
+        return type(elbo(model, x))(value, reconstruction, kl)
+
+    model = small_vae()
+    with pytest.raises(NonFiniteLoss, match=r"value and kl .* at step 7 "):
+        fit(model, patterns(50), explode, epochs=4, batch_size=10, **QUIET)
+    assert all(p.isfinite().all() for p in model.parameters())
+
+
+def test_the_first_bad_step_is_found_at_the_end_of_an_epoch():
+    """What an accelerator does, where the sums are looked at once an epoch."""
+    from vae_helpers.training import _check_finite
+
+    sums = [torch.tensor([1.0, 2.0]), torch.tensor([1.0, math.inf]), torch.tensor([math.nan, math.nan])]
+    with pytest.raises(NonFiniteLoss, match="^rate is .* step 11 "):
+        _check_finite(["value", "rate"], sums, first_step=10)
+
+
+def test_the_argument_checks_of_torch_are_on_again_afterwards():
+    fit(small_vae(), patterns(20), epochs=1, **QUIET)
+    with pytest.raises(ValueError, match="pixels"):
+        elbo(small_vae(), 255 * torch.rand(2, *SHAPE))
+
+
+@pytest.mark.parametrize(
+    ("images", "error", "message"),
+    [
+        (255 * torch.rand(5, *SHAPE), ValueError, r"pixels in \[0, 1\].*Divide"),
+        (torch.full((5, *SHAPE), math.nan), ValueError, "NaN"),
+        ((255 * torch.rand(5, *SHAPE)).byte(), TypeError, "float tensor.*uint8.*divide"),
+        (torch.rand(0, *SHAPE), ValueError, "at least 1"),
+        (torch.rand(5), ValueError, r"\[N, ...\]"),
+        ([1.0, 2.0], TypeError, "list"),
+        (Images(*[torch.rand(5, *SHAPE)] * 4, "x"), TypeError, "data.train"),
+    ],
+)
+def test_data_that_cannot_be_trained_on(images, error, message):
+    for arguments in ({"images": images}, {"images": torch.rand(5, *SHAPE), "validation": images}):
+        with pytest.raises(error, match=message):
+            fit(small_vae(), **arguments, **QUIET)
+
+
+def test_gaussian_data_need_not_be_pixels():
+    fit(small_vae(Gaussian()), 10 * torch.randn(20, *SHAPE), epochs=1, **QUIET)
+
+
+@pytest.mark.parametrize("arguments", [{"epochs": 0}, {"batch_size": 0}])
+def test_impossible_numbers(arguments):
+    with pytest.raises(ValueError, match="at least 1"):
+        fit(small_vae(), patterns(5), **arguments, **QUIET)
+
+
+def test_it_reports_and_plots(capsys):
+    history = fit(small_vae(), patterns(50), epochs=2, validation=patterns(20), device="cpu")
+    out = capsys.readouterr().out
+    assert "2 epochs in" in out and "on cpu; validation value -" in out and "kl" in out
+    fig = history.plot()
+    assert isinstance(fig, Figure)
+    assert [ax.get_ylabel() for ax in fig.axes] == [f"{name} (nats per image)" for name in ("objective", "distortion", "rate")]

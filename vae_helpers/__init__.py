@@ -1,0 +1,50 @@
+"""The small package behind the course on variational autoencoders."""
+
+from .claims import ClaimFailed, claim
+from .datasets import Images, load_images
+from .device import pick_device, seed_everything
+from .evaluation import (
+    active_units,
+    evaluate,
+    importance_log_prob,
+    importance_nll,
+    kl_per_dimension,
+)
+from .exercises import check
+from .likelihoods import Bernoulli, Gaussian
+from .models import VAE
+from .networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
+from .objectives import ELBO, elbo, iwae_bound, log_weights
+from .plotting import show, use_style
+from .training import History, NonFiniteLoss, fit
+
+__all__ = [
+    "ELBO",
+    "VAE",
+    "Bernoulli",
+    "ClaimFailed",
+    "ConvDecoder",
+    "ConvEncoder",
+    "Gaussian",
+    "History",
+    "Images",
+    "MLPDecoder",
+    "MLPEncoder",
+    "NonFiniteLoss",
+    "active_units",
+    "check",
+    "claim",
+    "elbo",
+    "evaluate",
+    "fit",
+    "importance_log_prob",
+    "importance_nll",
+    "iwae_bound",
+    "kl_per_dimension",
+    "load_images",
+    "log_weights",
+    "pick_device",
+    "seed_everything",
+    "show",
+    "use_style",
+]

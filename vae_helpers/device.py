@@ -1,0 +1,45 @@
+"""Where the tensors live: one device, one seed, one precision."""
+
+import os
+import random
+
+import numpy as np
+import torch
+
+
+def pick_device(name: str | None = None) -> torch.device:
+    """The device to compute on: `name`, else $VAE_DEVICE, else the accelerator, else the CPU.
+
+    The accelerator is what `torch.accelerator` finds: CUDA, MPS or XPU.
+    Raises ValueError for a name that torch does not know, RuntimeError for a device that is absent.
+    """
+    name = name or os.environ.get("VAE_DEVICE")
+    if not name:
+        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(
+            f"unknown device {name!r}: expected 'cpu', 'cuda', 'cuda:1', 'mps' or 'xpu'. "
+            "Pass another name or unset VAE_DEVICE."
+        ) from error
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise RuntimeError(
+            f"device {name!r} is not available on this machine ({error}). "
+            "Pass device='cpu', or unset VAE_DEVICE to take the best that is there."
+        ) from error
+    return device
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch (on every device), so that a notebook repeats itself."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def autocast(device: torch.device, enabled: bool) -> torch.autocast:
+    """A context in which matrix products run in bfloat16 when `enabled`; otherwise it does nothing."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

@@ -1,0 +1,85 @@
+"""How an exercise is checked: against independent truth, and against the classic mistakes.
+
+A checker is a function that takes the reader's answer, calls it on several cases and returns one
+line on what a right answer means. It raises `Mistake` for a wrong one, usually through `compare`.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+CHECKERS: dict[str, Callable[[Callable], str]] = {}
+
+
+class Mistake(Exception):
+    """A wrong answer. The message says what it looks like and gives a hint."""
+
+
+def checker(id: str) -> Callable:
+    """Register a function as the checker of the exercise `id`, "NN.letter"."""
+
+    def register(function: Callable[[Callable], str]) -> Callable[[Callable], str]:
+        if id in CHECKERS:
+            raise ValueError(f"exercise {id} has a checker already")
+        CHECKERS[id] = function
+        return function
+
+    return register
+
+
+def check(id: str, answer: Callable, must_pass: bool = False) -> None:
+    """Print whether `answer` solves exercise `id`: not attempted, wrong (and how), or right.
+
+    With `must_pass`, as for the stored solutions, anything but a right answer raises AssertionError.
+    Raises ValueError for an unknown exercise, TypeError if `answer` is not a function.
+    """
+    if id not in CHECKERS:
+        raise ValueError(f"unknown exercise {id!r}; there are {', '.join(sorted(CHECKERS))}")
+    if not callable(answer):
+        raise TypeError(f"pass the function itself, check({id!r}, f), not a {type(answer).__name__}")
+    try:
+        passed, message = True, f"✓ {id} right. {CHECKERS[id](answer)}"
+    except NotImplementedError:
+        passed, message = False, f"○ {id} not attempted yet"
+    except Mistake as mistake:
+        passed, message = False, f"✗ {id} not yet. {mistake}"
+    except Exception as error:  # the reader's own function failed: say so instead of a long traceback
+        passed, message = False, f"✗ {id} your function stopped: {type(error).__name__}: {error}"
+    if must_pass and not passed:
+        raise AssertionError(message)
+    print(message)
+
+
+def compare(got, truth: Tensor, mistakes: dict[str, Tensor]) -> None:
+    """Raise Mistake unless `got` equals `truth` to float precision.
+
+    mistakes: {what it looks like, with a hint: the value that this mistake would give}.
+    """
+    if not isinstance(got, Tensor):
+        raise Mistake(
+            "It returned None: is there a return statement?"
+            if got is None
+            else f"It returned a {type(got).__name__}; return a tensor of shape {list(truth.shape)}."
+        )
+    if _same(got, truth):
+        return
+    for message, value in mistakes.items():
+        if _same(got, value):
+            raise Mistake(message)
+    if got.shape != truth.shape:
+        raise Mistake(
+            f"The shape is {list(got.shape)}, expected {list(truth.shape)}. Which dimensions are summed?"
+        )
+    if not torch.isfinite(got).all():
+        raise Mistake("The result is infinite or not a number. Where can a log, exp or division overflow?")
+    worst = (got - truth).abs().flatten().argmax()
+    raise Mistake(
+        f"Got {got.flatten()[worst].item():.6g} where {truth.flatten()[worst].item():.6g} is right. "
+        "Try it on numbers small enough to work out by hand."
+    )
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    """Equal in shape and value; 1e-4 relative leaves room for float32 sums in another order."""
+    return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5, equal_nan=True)

@@ -1,0 +1,148 @@
+"""Checkers for notebook 04."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Normal, kl_divergence
+
+from .checking import Mistake, checker, compare
+
+
+def _posteriors() -> Iterator[tuple[torch.Generator, Tensor, Tensor]]:
+    """(generator, mu, log_var) on non-square shapes `[B, L]`, three seeds."""
+    for seed, shape in enumerate(((3, 2), (4, 7), (1, 5))):
+        rng = torch.Generator().manual_seed(seed)
+        yield rng, torch.randn(shape, generator=rng), torch.randn(shape, generator=rng)
+
+
+@checker("04.a")
+def reparameterize(answer: Callable) -> str:
+    """answer(mu, log_var, eps) -> z, all `[B, L]`, eps drawn from N(0, 1)."""
+    for rng, mu, log_var in _posteriors():
+        eps = torch.randn(mu.shape, generator=rng)
+        inputs = [mu.requires_grad_(), log_var.requires_grad_()]
+        z = answer(*inputs, eps)
+        compare(
+            z,
+            mu + Normal(0.0, log_var.mul(0.5).exp()).stddev * eps,
+            {
+                "The noise is scaled by the variance. What does log_var hold, and what must "
+                "multiply a standard normal to give that variance?": mu + log_var.exp() * eps,
+                "The noise is scaled by the logarithm itself, so sigma could be negative.": mu
+                + log_var * eps,
+                "The noise has unit scale: log_var plays no part.": mu + eps,
+                "The noise is divided by sigma. A larger variance should spread z more.": mu
+                + (-0.5 * log_var).exp() * eps,
+                "There is no noise: this is the posterior mean.": mu + 0 * eps,
+                "The square root of log_var is not sigma (and is not a number where log_var is "
+                "negative). Undo the logarithm first.": mu + log_var.sqrt() * eps,
+            },
+        )
+        if not z.requires_grad or any(g is None for g in torch.autograd.grad(z.sum(), inputs, allow_unused=True)):
+            raise Mistake(
+                "The values are right, but no gradient reaches mu and log_var. Was something detached?"
+            )
+    return "z follows q(z|x), and the gradient reaches mu and log_var through it."
+
+
+@checker("04.b")
+def elbo_from_scratch(answer: Callable) -> str:
+    """answer(x, logits, mu, log_var) -> ELBO `[B]` in nats; x, logits `[B, D]`, mu, log_var `[B, L]`."""
+    for (rng, mu, log_var), pixels in zip(_posteriors(), (5, 3, 8), strict=True):
+        x = torch.rand(len(mu), pixels, generator=rng).round()
+        logits = 2 * torch.randn(x.shape, generator=rng)
+        log_p = Bernoulli(logits=logits).log_prob(x)
+        reconstruction = log_p.sum(-1)
+        kl_terms = kl_divergence(Normal(mu, (0.5 * log_var).exp()), Normal(0.0, 1.0))
+        kl = kl_terms.sum(-1)
+        reverse = kl_divergence(Normal(torch.zeros_like(mu), 1.0), Normal(mu, (0.5 * log_var).exp()))
+        as_sigma = kl_divergence(Normal(mu, log_var.exp()), Normal(0.0, 1.0)).sum(-1)
+        compare(
+            answer(x, logits, mu, log_var),
+            reconstruction - kl,
+            {
+                "The reconstruction is a mean over pixels, so the KL weighs too much: beta has become "
+                "the number of pixels. How do log-probabilities of independent pixels combine?": log_p.mean(-1)
+                - kl,
+                "Both terms are means over dimensions. The ELBO bounds log p(x) of a whole image: "
+                "what must happen to the dimensions?": log_p.mean(-1) - kl_terms.mean(-1),
+                "The KL is a mean over latent dimensions.": reconstruction - kl_terms.mean(-1),
+                "The KL is added. Which way does it push the bound?": reconstruction + kl,
+                "This is the loss, -ELBO. Return the bound itself, to be maximised.": kl - reconstruction,
+                "This is one number for the batch. Return one per datapoint and leave the average "
+                "to the caller.": (reconstruction - kl).mean(),
+                "log_var is read as log sigma: its KL has its minimum in the wrong place. What is "
+                "the variance when log_var is 2?": reconstruction - as_sigma,
+                "The KL is the wrong way round, KL(p(z) || q(z|x)).": reconstruction - reverse.sum(-1),
+                "The KL lacks a factor. Compare with Kingma and Welling (2014), appendix B.": reconstruction
+                - 2 * kl,
+                "The KL is missing: this is an autoencoder's objective.": reconstruction,
+                "Only the pixels that are 1 are counted. What do the others contribute?": (x * log_p).sum(-1)
+                - kl,
+            },
+        )
+    return "One number per image, in nats, and never more than log p(x) in expectation."
+
+
+@checker("04.c")
+def nll_from_log_weights(answer: Callable) -> str:
+    """answer(log_w): log-weights `[K, B]` in nats -> mean over images of -log p(x), a scalar tensor."""
+    for seed, (k, images) in enumerate(((5, 3), (50, 4), (1, 6))):
+        rng = torch.Generator().manual_seed(seed)
+        log_w = -100 + 10 * torch.randn(k, images, generator=rng)
+        log_p = torch.logsumexp(log_w.double(), dim=0) - math.log(k)
+        wrong = {
+            "This is the mean of the log-weights: the ELBO, however large k is. On which side of "
+            "the logarithm does the average belong?": -log_w.mean(),
+            "log K is missing: a sum over samples is not yet a mean.": -(log_p + math.log(k)).mean(),
+            "The average over samples is taken along the wrong dimension: samples come first, "
+            "`[K, B]`.": -(log_w.logsumexp(1) - math.log(images)).mean(),
+            "The sign is wrong: this is log p(x), a negative number here.": log_p.mean(),
+            "Images were averaged inside the logarithm with the samples. Each image has a p(x) "
+            "of its own.": -(log_w.flatten().logsumexp(0) - math.log(log_w.numel())),
+            "Not averaged over images yet: return one number.": -log_p,
+            "A sum over images, not a mean: nats per image are wanted.": -log_p.sum(),
+            "This is the best of the K samples, not their average.": -log_w.max(0).values.mean(),
+        }
+        shifted = log_w - 900  # exp of these is 0 in float32
+        compare(answer(log_w), -log_p.mean(), wrong)
+        if not torch.isfinite(torch.as_tensor(answer(shifted))).all():
+            raise Mistake(
+                "Right where exp(log_w) can be represented, but infinite when the weights are "
+                "tiny, as they are for larger images. Which function takes the exponentials safely?"
+            )
+        compare(answer(shifted), 900 - log_p.mean(), {})
+    return "The logarithm of an average of weights: p(x) estimated without bias, log p(x) from below."
+
+
+@checker("04.d")
+def entropy_floor(answer: Callable) -> str:
+    """answer(x): grey levels `[B, D]` in [0, 1] -> the least possible cross-entropy `[B]`, in nats."""
+    for seed, shape in enumerate(((3, 8), (5, 4))):
+        x = torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+        with_ends = torch.cat([x, torch.zeros(len(x), 2), torch.ones(len(x), 1)], dim=1)
+        entropy = Bernoulli(probs=x).entropy()
+        truth = entropy.sum(-1)
+        wrong = {
+            "This is a mean over pixels; the cross-entropy of an image is a sum.": entropy.mean(-1),
+            "This is in bits. The course counts in nats.": truth / math.log(2),
+            "Half of it is missing: a pixel is black with probability x and white with 1 - x.": -(
+                x * x.log()
+            ).sum(-1),
+            "The sign is wrong: an entropy is never negative.": -truth,
+            "One number per pixel: sum over the pixels of each image.": entropy,
+            "This is the cross-entropy of a decoder that says 1/2 everywhere, the largest floor there "
+            "is. Which prediction is best for a pixel of grey level x?": torch.full_like(
+                truth, x.shape[1] * math.log(2)
+            ),
+        }
+        compare(answer(x), truth, wrong)
+        if not torch.isfinite(torch.as_tensor(answer(with_ends))).all():
+            raise Mistake(
+                "Right for grey levels strictly between 0 and 1, but most pixels are 0 or 1, and "
+                "there 0 * log(0) is not a number. What is its limit?"
+            )
+        compare(answer(with_ends), truth, {})
+    return "No decoder can go below this on grey levels, so BCE on them is no negative log-likelihood."

@@ -1,0 +1,47 @@
+"""The variational autoencoder: an encoder, a decoder and a likelihood."""
+
+from torch import Tensor, nn, ones, zeros
+from torch import distributions as td
+
+
+class VAE(nn.Module):
+    """p(z) p(x|z) with an amortised posterior q(z|x) (Kingma and Welling, 2014).
+
+    encoder: x `[B, ...]` -> (mu, log_var), each `[B, L]`; log_var is log sigma^2.
+    decoder: z `[..., L]` -> the likelihood's parameters, `[..., *shape of x]`.
+    likelihood: `Bernoulli()` or `Gaussian(...)`; latent_dim: L.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, likelihood: nn.Module, latent_dim: int):
+        super().__init__()
+        self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
+        self.latent_dim = latent_dim
+        self.register_buffer("prior_mean", zeros(latent_dim), persistent=False)
+        self.register_buffer("prior_sigma", ones(latent_dim), persistent=False)
+
+    @property
+    def prior(self) -> td.Normal:
+        """p(z) = N(0, 1) in each of the L dimensions."""
+        return td.Normal(self.prior_mean, self.prior_sigma, validate_args=False)
+
+    def posterior(self, x: Tensor) -> td.Normal:
+        """q(z|x), with mean and scale `[B, L]`. Raises ValueError if the encoder's shapes are wrong."""
+        mu, log_var = self.encoder(x)
+        expected = (x.shape[0], self.latent_dim)
+        if mu.shape != expected or log_var.shape != expected:
+            raise ValueError(
+                f"the encoder must return (mu, log_var), each {list(expected)} = [B, L], "
+                f"got {list(mu.shape)} and {list(log_var.shape)}. Check latent_dim and the last layer."
+            )
+        return td.Normal(mu, (0.5 * log_var).exp(), validate_args=False)
+
+    def decode(self, z: Tensor) -> td.Distribution:
+        """p(x|z) for z `[..., L]`: batch shape `[...]`, event shape that of x."""
+        if z.shape[-1] != self.latent_dim:
+            raise ValueError(f"z must end in L = {self.latent_dim} dimensions, got shape {list(z.shape)}")
+        parameters = self.decoder(z)
+        return self.likelihood(parameters, event_dims=parameters.ndim - z.ndim + 1)
+
+    def sample(self, n: int) -> Tensor:
+        """n new data points, z ~ p(z) and then x ~ p(x|z): `[n, *shape of x]`, without gradient."""
+        return self.decode(self.prior.sample((n,))).sample()

@@ -1,0 +1,56 @@
+"""What is maximised: bounds on log p(x), one value per datapoint, in nats.
+
+An objective takes (model, x) and returns a tensor `[B]`, or a named tuple of tensors `[B]` whose
+first field, `value`, is the one to maximise. Averages over datapoints are the caller's.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from .models import VAE
+
+
+class ELBO(NamedTuple):
+    """The evidence lower bound and its two terms, each `[B]`, in nats."""
+
+    value: Tensor
+    reconstruction: Tensor
+    kl: Tensor
+
+
+def elbo(model: VAE, x: Tensor, beta: float = 1.0) -> ELBO:
+    """E_q[log p(x|z)] - beta KL(q(z|x) || p(z)), the expectation by one reparameterised sample.
+
+    x `[B, ...]` -> `ELBO` of tensors `[B]`, in nats; the KL is in closed form.
+    Kingma and Welling (2014), eq. 10; beta as in Higgins et al. (2017), eq. 4.
+    """
+    q = model.posterior(x)
+    z = q.rsample()
+    reconstruction = model.decode(z).log_prob(x)
+    kl = kl_divergence(q, model.prior).sum(-1)
+    return ELBO(reconstruction - beta * kl, reconstruction, kl)
+
+
+def log_weights(model: VAE, x: Tensor, k: int) -> Tensor:
+    """log w = log p(x|z) + log p(z) - log q(z|x) for k samples z ~ q(z|x): `[K, B]`, in nats.
+
+    The mean of w over samples is an unbiased estimate of p(x) (Burda et al., 2016).
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1 (samples per datapoint), got {k}")
+    q = model.posterior(x)
+    z = q.rsample((k,))
+    log_joint = model.decode(z).log_prob(x) + model.prior.log_prob(z).sum(-1)
+    return log_joint - q.log_prob(z).sum(-1)
+
+
+def iwae_bound(model: VAE, x: Tensor, k: int) -> Tensor:
+    """log of the mean of k importance weights: `[B]`, in nats. Burda et al. (2016), eq. 8.
+
+    The mean is inside the logarithm; the mean of log w would be the ELBO again, for any k.
+    """
+    return torch.logsumexp(log_weights(model, x, k), dim=0) - math.log(k)

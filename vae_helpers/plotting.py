@@ -1,0 +1,89 @@
+"""Figures: one look for the whole course, and alternative text for every one of them."""
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+from torchvision.utils import make_grid
+
+if TYPE_CHECKING:
+    from .training import History
+
+BLUE, ORANGE, GREEN, RED, PURPLE, *_ = sns.color_palette("colorblind").as_hex()
+"""Colours that colour-blind readers can tell apart; every figure takes its colours from these."""
+
+
+def use_style() -> None:
+    """The course's look: colour-blind-safe palette, light grid, sizes readable in print."""
+    sns.set_theme(context="notebook", style="ticks", palette="colorblind", font_scale=0.9)
+    plt.rcParams.update(
+        {
+            "figure.constrained_layout.use": True,
+            "figure.dpi": 100,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": "medium",
+            "axes.titlelocation": "left",
+            "legend.frameon": False,
+            "image.cmap": "gray_r",
+        }
+    )
+
+
+def as_png(fig: Figure) -> bytes:
+    """The figure as PNG bytes; the figure is closed."""
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png")
+    plt.close(fig)
+    return buffer.getvalue()
+
+
+def show(fig: Figure, alt: str) -> None:
+    """Display a figure with alternative text that says what is seen, then close it.
+
+    The text is stored with the picture, as its `alt` metadata and as the output's plain text.
+    Raises ValueError for a text too short to say anything (under 20 characters).
+    """
+    alt = " ".join(alt.split())
+    if len(alt) < 20:
+        raise ValueError(f"alt must say in a sentence what is seen, got {alt!r}")
+    picture = base64.b64encode(as_png(fig)).decode()
+    display({"image/png": picture, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def image_grid(images: Tensor, ax: Axes, columns: int = 10, title: str = "") -> None:
+    """Draw images `[N, 1, H, W]` in [0, 1] on `ax`, row by row, ink dark on white."""
+    if images.ndim != 4 or images.shape[1] != 1:
+        raise ValueError(f"images must be [N, 1, H, W], got {list(images.shape)}")
+    grid = make_grid(images.detach().cpu(), nrow=columns, padding=1)[0].numpy()
+    ax.imshow(grid, vmin=0, vmax=1, cmap="gray_r", interpolation="nearest")
+    ax.set_axis_off()
+    ax.set_title(title)
+
+
+def plot_history(history: "History") -> Figure:
+    """One panel per term of the objective: every batch, the epochs' means, the validation images.
+
+    The ELBO's terms are drawn as distortion = -reconstruction and rate = KL.
+    """
+    labels = {"value": ("objective", 1), "reconstruction": ("distortion", -1), "kl": ("rate", 1)}
+    fig, axes = plt.subplots(1, len(history.steps), figsize=(3.6 * len(history.steps), 3), squeeze=False)
+    epochs = np.arange(1, len(history.train) + 1)
+    for ax, (name, batches) in zip(axes[0], history.steps.items(), strict=True):
+        label, sign = labels.get(name, (name, 1))
+        ax.plot(np.linspace(0, len(epochs), len(batches)), sign * np.array(batches), lw=0.5, alpha=0.4)
+        for means, marker, which in ((history.train, "o", "training"), (history.validation, "s", "validation")):
+            if means:
+                ax.plot(epochs, [sign * mean[name] for mean in means], marker=marker, label=which)
+        settled = sign * np.array(batches[len(batches) // 20 :])
+        ax.set_ylim(settled.min(), settled.max())
+        ax.set(title=label, xlabel="epoch", ylabel=f"{label} (nats per image)")
+    axes[0, 0].legend()
+    return fig

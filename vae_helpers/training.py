@@ -1,0 +1,189 @@
+"""fit(): the training loop that all notebooks share, and the History it returns."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim.lr_scheduler import OneCycleLR
+from tqdm.auto import tqdm
+
+from .device import autocast as autocast_on
+from .device import pick_device
+from .evaluation import evaluate, named_terms, unchecked_distributions
+from .likelihoods import Bernoulli, check_pixels
+from .objectives import elbo
+from .plotting import plot_history
+
+
+class NonFiniteLoss(ArithmeticError):
+    """A term of the objective became infinite or not a number while training."""
+
+
+@dataclass
+class History:
+    """What happened while training, in nats per image: one dict of means per epoch.
+
+    train        means over the epoch's images, taken while the model was changing
+    validation   means over the validation images after the epoch, empty if there are none
+    steps        means over each batch, {term: one number per step}
+    seconds      time per epoch, without validation
+    interrupted  True if Ctrl-C ended training; only completed epochs are recorded
+    """
+
+    train: list[dict[str, float]] = field(default_factory=list)
+    validation: list[dict[str, float]] = field(default_factory=list)
+    steps: dict[str, list[float]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    interrupted: bool = False
+
+    def record(self, names: list[str], sums: Tensor, batch_size: int, n: int) -> None:
+        """Add an epoch over n images, from the sums over its batches `[S, terms]`."""
+        columns = sums.cpu().double().T
+        sizes = torch.full(columns.shape[1:], batch_size)
+        sizes[-1] = n - batch_size * (len(sizes) - 1)  # the last batch may be smaller
+        self.train.append({name: column.sum().item() / n for name, column in zip(names, columns, strict=True)})
+        for name, column in zip(names, columns, strict=True):
+            self.steps.setdefault(name, []).extend((column / sizes).tolist())
+
+    def summary(self, device: torch.device) -> str:
+        """One line: epochs, seconds and the last means."""
+        last = self.validation or self.train
+        parts = [f"{len(self.train)} epochs in {sum(self.seconds):.0f} s on {device}"]
+        if self.interrupted:
+            parts.append("stopped by Ctrl-C")
+        if last:
+            which = "validation" if self.validation else "training"
+            parts.append(f"{which} " + ", ".join(f"{name} {mean:.1f}" for name, mean in last[-1].items()))
+        return "; ".join(parts)
+
+    def plot(self) -> Figure:
+        """One panel per term: every batch, the epochs' means, and the validation images."""
+        return plot_history(self)
+
+
+def fit(
+    model: nn.Module,
+    images: Tensor,
+    objective: Callable = elbo,
+    epochs: int = 5,
+    *,
+    batch_size: int = 128,
+    lr: float = 5e-3,
+    one_cycle: bool = True,
+    clip_norm: float | None = None,
+    warmup_epochs: float = 0,
+    binarize: bool = False,
+    autocast: bool = False,
+    validation: Tensor | None = None,
+    callbacks: Sequence[Callable[[nn.Module, History], None]] = (),
+    device: str | None = None,
+    progress: bool = True,
+) -> History:
+    """Maximise the mean of objective(model, x) over `images` `[N, ...]` with Adam.
+
+    objective      (model, x) -> values `[B]`, or a named tuple whose first field `value` is maximised
+    lr, one_cycle  peak of a one-cycle schedule (Smith and Topin, 2019), or else a constant rate
+    clip_norm      the gradient is scaled down to this norm where it is longer
+    warmup_epochs  epochs over which beta rises from 0 to 1; the objective must accept `beta`
+    binarize       draw the pixels afresh from Bernoulli(x) at every step (validation: once)
+    autocast       bfloat16 matrix products
+    validation     images `[M, ...]` on which the objective is evaluated after every epoch
+    callbacks      called as callback(model, history) after every epoch
+    device         as in `pick_device`; the model stays there
+
+    Ctrl-C ends training cleanly: the model keeps its weights, the history its completed epochs.
+    Raises ValueError or TypeError for data that cannot be trained on, and NonFiniteLoss, naming
+    the term and the step, as soon as the loss is seen: before the update on a CPU, at the end of
+    the epoch on an accelerator (where looking sooner would make every step wait).
+    """
+    _check_arguments(model, images, validation, epochs, batch_size)
+    device = pick_device(device)
+    model.to(device).train()
+    images = images.to(device)
+    if validation is not None:
+        validation = validation.to(device)
+        validation = torch.bernoulli(validation) if binarize else validation
+    epoch_steps = math.ceil(len(images) / batch_size)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
+    schedule = OneCycleLR(optimizer, lr, total_steps=epochs * epoch_steps) if one_cycle else None
+    history = History()
+    bar = tqdm(total=epochs * epoch_steps, unit="step", disable=not progress, leave=False)
+    try:
+        for epoch in range(epochs):
+            start = time.perf_counter()
+            sums = []  # for every step the batch's sum of each term, left on the device
+            for rows in torch.randperm(len(images), device=device).split(batch_size):
+                step = epoch * epoch_steps + len(sums)
+                x = torch.bernoulli(images[rows]) if binarize else images[rows]
+                warm = {"beta": min(1.0, step / (warmup_epochs * epoch_steps))} if warmup_epochs else {}
+                with unchecked_distributions(), autocast_on(device, autocast):
+                    terms = named_terms(objective(model, x, **warm))
+                loss = -terms["value"].mean()
+                sums.append(torch.stack([values.detach().sum() for values in terms.values()]))
+                if device.type == "cpu":
+                    _check_finite(list(terms), sums[-1:], step)
+
+                optimizer.zero_grad()
+                loss.backward()
+                if clip_norm is not None:
+                    clip_grad_norm_(model.parameters(), clip_norm)
+                optimizer.step()
+                if schedule is not None:
+                    schedule.step()
+                bar.update()
+
+            _check_finite(list(terms), sums, first_step=epoch * epoch_steps)
+            history.record(list(terms), torch.stack(sums), batch_size, len(images))
+            history.seconds.append(time.perf_counter() - start)
+            if validation is not None:
+                history.validation.append(evaluate(model, validation, objective))
+            bar.set_postfix({name: f"{mean:.1f}" for name, mean in history.train[-1].items()})
+            for callback in callbacks:
+                callback(model, history)
+    except KeyboardInterrupt:
+        history.interrupted = True
+    finally:
+        bar.close()
+    if progress:
+        print(history.summary(device))
+    return history
+
+
+def _check_arguments(
+    model: nn.Module, images: Tensor, validation: Tensor | None, epochs: int, batch_size: int
+) -> None:
+    if epochs < 1 or batch_size < 1:
+        raise ValueError(f"epochs and batch_size must be at least 1, got {epochs} and {batch_size}")
+    for name, x in {"images": images, "validation": validation}.items():
+        if x is None and name == "validation":
+            continue
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            found = f"a tensor of {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
+            raise TypeError(
+                f"{name} must be a float tensor [N, ...], got {found}. "
+                "From load_images(), pass data.train; divide 8-bit images by 255."
+            )
+        if x.ndim < 2 or len(x) == 0:
+            raise ValueError(f"{name} must have shape [N, ...] with N of at least 1, got {list(x.shape)}")
+        if not torch.isfinite(x).all():
+            raise ValueError(f"{name} contains infinite or missing values (NaN). Remove them first.")
+        if isinstance(getattr(model, "likelihood", None), Bernoulli):
+            check_pixels(x)
+
+
+def _check_finite(names: list[str], sums: list[Tensor], first_step: int) -> None:
+    """Raise NonFiniteLoss for the first step in which a term's sum is not a finite number."""
+    finite = torch.stack(sums).isfinite()
+    if finite.all():
+        return
+    row = int((~finite).any(dim=1).nonzero()[0])
+    bad = " and ".join(name for name, fine in zip(names, finite[row].tolist(), strict=True) if not fine)
+    raise NonFiniteLoss(
+        f"{bad} is infinite or not a number at step {first_step + row} (counted from 0). "
+        "Try a smaller lr, clip_norm=100, or look at the network's outputs for this batch."
+    )

@@ -95,7 +95,10 @@ def test_claims_that_are_badly_put(arguments, message):
 
 def test_the_table_of_stored_claims(tmp_path, capsys):
     text = ["✓ 02.3 a | b: 1 == 1 (within 0.1)\n", "other\n", "✓ 02.4 c: 2 between 1 and 3\n"]
-    cells = [{"cell_type": "code", "outputs": [{"output_type": "stream", "text": text}]}, {"cell_type": "markdown"}]
+    cells = [
+        {"cell_type": "code", "outputs": [{"output_type": "stream", "text": text}]},
+        {"cell_type": "markdown"},
+    ]
     path = tmp_path / "02_x.ipynb"
     path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
     claims.main([str(path)])

@@ -37,7 +37,10 @@ def test_every_image_counts_once(linear_gaussian):
 def test_elbo_is_evaluated_with_samples_not_with_the_mean(linear_gaussian):
     model, x, log_p = linear_gaussian
     many = x.repeat(2000, 1)
-    expected, error = log_p.mean().item(), 5 * 3 / math.sqrt(len(many))  # a sample's deviation is under 3 nats
+    expected, error = (
+        log_p.mean().item(),
+        5 * 3 / math.sqrt(len(many)),
+    )  # a sample's deviation is under 3 nats
     assert evaluate(model, many)["value"] == pytest.approx(expected, abs=error)
 
 

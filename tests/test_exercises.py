@@ -47,8 +47,7 @@ MUTANTS = {
         (lambda x, lo, mu, lv: (-BCE(x, lo).sum(-1) - KL(mu, lv)).mean(), "one number for the batch"),
         (lambda x, lo, mu, lv: -BCE(x, lo).sum(-1) - KL(mu, 2 * lv), "read as log sigma"),
         (
-            lambda x, lo, mu, lv: -BCE(x, lo).sum(-1)
-            - 0.5 * (lv + (1 + mu**2) / lv.exp() - 1).sum(-1),
+            lambda x, lo, mu, lv: -BCE(x, lo).sum(-1) - 0.5 * (lv + (1 + mu**2) / lv.exp() - 1).sum(-1),
             "the wrong way round",
         ),
         (lambda x, lo, mu, lv: -BCE(x, lo).sum(-1) - 2 * KL(mu, lv), "lacks a factor"),

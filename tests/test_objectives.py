@@ -46,7 +46,9 @@ def test_elbo_is_below_log_p_by_the_kl_to_the_posterior(linear_gaussian):
 
 
 def small_vae(shape=(1, 3, 5), latent_dim=2):
-    return VAE(MLPEncoder(latent_dim, shape, (6,)), MLPDecoder(latent_dim, shape, (6,)), Bernoulli(), latent_dim)
+    return VAE(
+        MLPEncoder(latent_dim, shape, (6,)), MLPDecoder(latent_dim, shape, (6,)), Bernoulli(), latent_dim
+    )
 
 
 def test_elbo_written_out(seed=3):
@@ -58,7 +60,11 @@ def test_elbo_written_out(seed=3):
     z = mu + (0.5 * log_var).exp() * torch.randn(4, 2)
     reconstruction = bernoulli_log_prob(x, model.decoder(z), event_dims=3)
     kl = kl_to_standard_normal(mu, log_var)
-    for name, expected in {"reconstruction": reconstruction, "kl": kl, "value": reconstruction - 2.5 * kl}.items():
+    for name, expected in {
+        "reconstruction": reconstruction,
+        "kl": kl,
+        "value": reconstruction - 2.5 * kl,
+    }.items():
         torch.testing.assert_close(getattr(got, name), expected)
         assert getattr(got, name).shape == (4,)
 

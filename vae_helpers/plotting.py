@@ -79,11 +79,13 @@ def plot_history(history: "History") -> Figure:
     for ax, (name, batches) in zip(axes[0], history.steps.items(), strict=True):
         label, sign = labels.get(name, (name, 1))
         ax.plot(np.linspace(0, len(epochs), len(batches)), sign * np.array(batches), lw=0.5, alpha=0.4)
-        for means, marker, which in ((history.train, "o", "training"), (history.validation, "s", "validation")):
-            if means:
-                ax.plot(epochs, [sign * mean[name] for mean in means], marker=marker, label=which)
-        settled = sign * np.array(batches[len(batches) // 20 :])
-        ax.set_ylim(settled.min(), settled.max())
+        mean = [sign * means[name] for means in history.train]
+        ax.plot(epochs - 0.5, mean, "o-", label="training (mean over the epoch)")
+        if history.validation:
+            held_out = [sign * means[name] for means in history.validation]
+            ax.plot(epochs, held_out, "s-", label="validation (after the epoch)")
+        shown = sign * np.array(batches[len(batches) // 10 :])  # the first steps would set the scale
+        ax.set_ylim(shown.min(), shown.max())
         ax.set(title=label, xlabel="epoch", ylabel=f"{label} (nats per image)")
     axes[0, 0].legend()
     return fig

@@ -46,7 +46,9 @@ class History:
         columns = sums.cpu().double().T
         sizes = torch.full(columns.shape[1:], batch_size)
         sizes[-1] = n - batch_size * (len(sizes) - 1)  # the last batch may be smaller
-        self.train.append({name: column.sum().item() / n for name, column in zip(names, columns, strict=True)})
+        self.train.append(
+            {name: column.sum().item() / n for name, column in zip(names, columns, strict=True)}
+        )
         for name, column in zip(names, columns, strict=True):
             self.steps.setdefault(name, []).extend((column / sizes).tolist())
 
@@ -86,7 +88,7 @@ def fit(
 ) -> History:
     """Maximise the mean of objective(model, x) over `images` `[N, ...]` with Adam.
 
-    objective      (model, x) -> values `[B]`, or a named tuple whose first field `value` is maximised
+    objective      (model, x) -> values `[B]` to maximise, or a named tuple with a field `value`
     lr, one_cycle  peak of a one-cycle schedule (Smith and Topin, 2019), or else a constant rate
     clip_norm      the gradient is scaled down to this norm where it is longer
     warmup_epochs  epochs over which beta rises from 0 to 1; the objective must accept `beta`

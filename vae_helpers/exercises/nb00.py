@@ -13,9 +13,7 @@ from .checking import checker, compare
 def coin_log_prob(answer: Callable) -> str:
     """answer(x, p): tosses x `[B, D]` of 0 and 1, probability p of a 1 -> log p(x) `[B]` in nats."""
     for seed, (rows, tosses), p in ((0, (3, 7), 0.3), (1, (5, 4), 0.85)):
-        x = torch.bernoulli(
-            torch.full((rows, tosses), 0.5), generator=torch.Generator().manual_seed(seed)
-        )
+        x = torch.bernoulli(torch.full((rows, tosses), 0.5), generator=torch.Generator().manual_seed(seed))
         per_toss = Bernoulli(p).log_prob(x)
         truth = per_toss.sum(-1)
         compare(

@@ -40,7 +40,9 @@ def reparameterize(answer: Callable) -> str:
                 "negative). Undo the logarithm first.": mu + log_var.sqrt() * eps,
             },
         )
-        if not z.requires_grad or any(g is None for g in torch.autograd.grad(z.sum(), inputs, allow_unused=True)):
+        if not z.requires_grad or any(
+            g is None for g in torch.autograd.grad(z.sum(), inputs, allow_unused=True)
+        ):
             raise Mistake(
                 "The values are right, but no gradient reaches mu and log_var. Was something detached?"
             )
@@ -64,7 +66,9 @@ def elbo_from_scratch(answer: Callable) -> str:
             reconstruction - kl,
             {
                 "The reconstruction is a mean over pixels, so the KL weighs too much: beta has become "
-                "the number of pixels. How do log-probabilities of independent pixels combine?": log_p.mean(-1)
+                "the number of pixels. How do log-probabilities of independent pixels combine?": log_p.mean(
+                    -1
+                )
                 - kl,
                 "Both terms are means over dimensions. The ELBO bounds log p(x) of a whole image: "
                 "what must happen to the dimensions?": log_p.mean(-1) - kl_terms.mean(-1),
@@ -97,8 +101,9 @@ def nll_from_log_weights(answer: Callable) -> str:
             "This is the mean of the log-weights: the ELBO, however large k is. On which side of "
             "the logarithm does the average belong?": -log_w.mean(),
             "log K is missing: a sum over samples is not yet a mean.": -(log_p + math.log(k)).mean(),
-            "The average over samples is taken along the wrong dimension: samples come first, "
-            "`[K, B]`.": -(log_w.logsumexp(1) - math.log(images)).mean(),
+            "The average over samples is taken along the wrong dimension: samples come first, `[K, B]`.": -(
+                log_w.logsumexp(1) - math.log(images)
+            ).mean(),
             "The sign is wrong: this is log p(x), a negative number here.": log_p.mean(),
             "Images were averaged inside the logarithm with the samples. Each image has a p(x) "
             "of its own.": -(log_w.flatten().logsumexp(0) - math.log(log_w.numel())),

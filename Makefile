@@ -1,0 +1,87 @@
+# The commands of the course. `make` alone lists them; README.md says more.
+# Works with GNU make 3.81 and BSD tools, that is, on macOS as it comes.
+
+PYTHON ?= python3
+TESTS ?= tests notebooks
+NB ?= *
+NEED_GB ?= 8
+ARGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.installed
+CODE := vae_helpers tests notebooks
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test data notebooks lint constraints clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "  make lab PYTHON=python3.12       with another Python (3.11 or newer)"
+	@echo "  make test TESTS=tests            only some tests"
+	@echo "  make notebooks NB=04_first_vae   only one notebook"
+
+# --- to use the course ---
+
+lab: $(READY) $(VENV)/.mnist-tried ## set up what is missing, then open the course in JupyterLab
+	@$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. --log-level=WARN -y \
+	  --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+	  $$([ "$$(uname)" = Darwin ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser) \
+	  $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(ARGS)
+
+data: $(READY) ## download MNIST and Fashion-MNIST into data/ (or $VAE_DATA_DIR)
+	@$(PY) -m vae_helpers.download mnist fashion_mnist $(ARGS)
+
+# --- to work on the course ---
+
+test: $(READY) ## run every test and every notebook
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile \
+	  --nbval-lax --nbval-current-env --nbval-cell-timeout=900 $(TESTS) $(ARGS)
+
+notebooks: $(READY) ## execute every notebook and store its outputs
+	@for path in notebooks/$(NB).ipynb; do \
+	  $(PY) -m nbconvert --to notebook --execute --output-dir=build/notebooks \
+	    --ExecutePreprocessor.kernel_name=python3 --ExecutePreprocessor.timeout=900 \
+	    --ExecutePreprocessor.record_timing=False \
+	    "$$path" && mv "build/$$path" "$$path" || exit 1; \
+	done
+
+lint: $(READY) ## check the style of package, tests and notebooks
+	@$(PY) -m ruff check $(CODE) && $(PY) -m ruff format --check $(CODE)
+
+constraints: ## renew constraints.txt (needs uv; ARGS=--upgrade for newer versions)
+	uv pip compile --universal --all-extras --no-header --no-annotate --no-emit-index-url \
+	  --no-emit-find-links --output-file constraints.txt $(ARGS) pyproject.toml
+
+clean: ## remove .venv and caches; keep the downloaded data
+	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis data/strokes-*.pt data/.strokes-*
+
+# --- set-up ---
+# `.installing` becomes `.installed` when the installation came to its end. An environment in which it was
+# interrupted, or whose Python is gone, is not trusted but made anew.
+
+ifneq ($(shell test -x $(PY) && echo here),here)
+.PHONY: $(READY)
+endif
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. The course needs Python 3.11 or newer: make lab PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("$(PYTHON) is Python %d.%d, and the course needs 3.11 or newer. Choose another: make lab PYTHON=python3.12" % sys.version_info[:2])'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@if [ -e $(VENV)/.installing ] || ! $(PY) -m pip --version >/dev/null 2>&1; then \
+	  free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1048576)}'); \
+	  [ "$$free" -ge $(NEED_GB) ] || { echo "Only $$free GB are free here, and PyTorch with all that it brings needs about $(NEED_GB) GB. (To try all the same: make lab NEED_GB=0)" >&2; exit 1; }; \
+	  $(PYTHON) -m venv --clear $(VENV); \
+	fi
+	@echo "Installing into $(VENV): up to 6 GB, some minutes the first time ..."
+	@rm -f $(READY) && touch $(VENV)/.installing
+	@trap 'exit 130' INT; \
+	  $(PY) -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
+	  || { rm -f $(VENV)/.installing; echo "The installation did not succeed; pip says above why." >&2; exit 1; }
+	@mv $(VENV)/.installing $(READY)
+
+# Once for each environment, so that a blocked network costs its 20 seconds only once.
+$(VENV)/.mnist-tried: | $(READY)
+	@$(PY) -m vae_helpers.download mnist --try --timeout 20
+	@touch $@

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.distributions import Bernoulli
+from torch.distributions import Bernoulli, Binomial
 
 from vae_helpers import check
 from vae_helpers.datasets import ROOT
@@ -26,6 +26,7 @@ MUTANTS = {
         (lambda x, p: (x * math.log(p)).sum(-1), "Only the ones"),
         (lambda x, p: Bernoulli(p).log_prob(x).sum(), "sums over everything"),
         (lambda x, p: Bernoulli(p).log_prob(x), "one number per toss"),
+        (lambda x, p: Binomial(x.shape[1], torch.tensor(p)).log_prob(x.sum(-1)), "in any order"),
         (lambda x, p: Bernoulli(p).log_prob(x).sum(0), "The shape is [7], expected [3]"),
     ],
     "04.a": [
@@ -35,6 +36,7 @@ MUTANTS = {
         (lambda mu, log_var, eps: mu + (-0.5 * log_var).exp() * eps, "divided by sigma"),
         (lambda mu, log_var, eps: mu, "no noise"),
         (lambda mu, log_var, eps: mu + log_var.sqrt() * eps, "square root of log_var"),
+        (lambda mu, log_var, eps: mu + (0.5 * log_var).exp() * torch.randn_like(mu), "The noise is given"),
         (lambda mu, log_var, eps: (mu + (0.5 * log_var).exp() * eps).detach(), "no gradient reaches"),
         (lambda mu, log_var, eps: mu.detach() + (0.5 * log_var).exp() * eps, "no gradient reaches"),
     ],
@@ -50,14 +52,21 @@ MUTANTS = {
             lambda x, lo, mu, lv: -BCE(x, lo).sum(-1) - 0.5 * (lv + (1 + mu**2) / lv.exp() - 1).sum(-1),
             "the wrong way round",
         ),
-        (lambda x, lo, mu, lv: -BCE(x, lo).sum(-1) - 2 * KL(mu, lv), "lacks a factor"),
+        (lambda x, lo, mu, lv: -BCE(x, lo).sum(-1) - 2 * KL(mu, lv), "off by a factor"),
         (lambda x, lo, mu, lv: -BCE(x, lo).sum(-1), "The KL is missing"),
         (lambda x, lo, mu, lv: (x * lo.sigmoid().log()).sum(-1) - KL(mu, lv), "Only the pixels that are 1"),
         (lambda x, lo, mu, lv: -BCE(x, lo).sum(-1) - KL(mu, lv) + 1, "is right. Try it on numbers"),
+        (
+            lambda x, lo, mu, lv: (
+                (x * lo.sigmoid().log() + (1 - x) * (1 - lo.sigmoid()).log()).sum(-1) - KL(mu, lv)
+            ),
+            "but not for 200",
+        ),
     ],
     "04.c": [
         (lambda log_w: -log_w.mean(), "mean of the log-weights"),
-        (lambda log_w: -log_w.logsumexp(0).mean(), "log K is missing"),
+        (lambda log_w: -log_w.logsumexp(0).mean(), "not yet a mean"),
+        (lambda log_w: -(log_w.logsumexp(0) / len(log_w)).mean(), "divides the logarithm"),
         (lambda log_w: -(log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(), "wrong dimension"),
         (lambda log_w: (log_w.logsumexp(0) - math.log(len(log_w))).mean(), "sign is wrong"),
         (lambda log_w: -(log_w.flatten().logsumexp(0) - math.log(log_w.numel())), "a p(x) of its own"),
@@ -74,6 +83,7 @@ MUTANTS = {
         (lambda x: Bernoulli(x).entropy(), "One number per pixel"),
         (lambda x: torch.full((len(x),), x.shape[1] * math.log(2)), "1/2 everywhere"),
         (lambda x: -(x * x.log() + (1 - x) * (1 - x).log()).sum(-1), "0 * log(0)"),
+        (lambda x: -(x * x.round().log() + (1 - x) * (1 - x.round()).log()).sum(-1), "infinitely wrong"),
     ],
 }
 

@@ -146,7 +146,7 @@ def test_exercises_are_stub_check_and_solution(name):
         assert f'check("{id}"' in solution.source and "must_pass=True" in solution.source
         assert solution.metadata.get("jupyter", {}).get("source_hidden") is True
         assert any(f'check("{id}", ' in cell.source for cell in code(name, "check"))
-        heading = next(text for text in markdown(name) if re.match(rf"### Exercise {id} ", text))
+        heading = re.search(rf"^### Exercise {id} .*$", "\n".join(markdown(name)), re.MULTILINE)[0]
         assert re.search(r"\b\d+ minutes", heading) and re.search(r"\b(easy|medium|hard)\b", heading)
 
 

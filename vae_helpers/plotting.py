@@ -78,7 +78,13 @@ def plot_history(history: "History") -> Figure:
     epochs = np.arange(1, len(history.train) + 1)
     for ax, (name, batches) in zip(axes[0], history.steps.items(), strict=True):
         label, sign = labels.get(name, (name, 1))
-        ax.plot(np.linspace(0, len(epochs), len(batches)), sign * np.array(batches), lw=0.5, alpha=0.4)
+        ax.plot(
+            np.linspace(0, len(epochs), len(batches)),
+            sign * np.array(batches),
+            lw=0.5,
+            alpha=0.4,
+            label="training (each batch)",
+        )
         mean = [sign * means[name] for means in history.train]
         ax.plot(epochs - 0.5, mean, "o-", label="training (mean over the epoch)")
         if history.validation:
@@ -87,5 +93,5 @@ def plot_history(history: "History") -> Figure:
         shown = sign * np.array(batches[len(batches) // 10 :])  # the first steps would set the scale
         ax.set_ylim(shown.min(), shown.max())
         ax.set(title=label, xlabel="epoch", ylabel=f"{label} (nats per image)")
-    axes[0, 0].legend()
+    axes[0, -1].legend(loc="lower right")
     return fig

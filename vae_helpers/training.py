@@ -60,7 +60,7 @@ class History:
             parts.append("stopped by Ctrl-C")
         if last:
             which = "validation" if self.validation else "training"
-            parts.append(f"{which} " + ", ".join(f"{name} {mean:.1f}" for name, mean in last[-1].items()))
+            parts.append(f"{which} " + ", ".join(f"{name} {mean:.2f}" for name, mean in last[-1].items()))
         return "; ".join(parts)
 
     def plot(self) -> Figure:

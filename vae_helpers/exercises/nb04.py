@@ -24,6 +24,10 @@ def reparameterize(answer: Callable) -> str:
         eps = torch.randn(mu.shape, generator=rng)
         inputs = [mu.requires_grad_(), log_var.requires_grad_()]
         z = answer(*inputs, eps)
+        if isinstance(z, Tensor) and not torch.allclose(z, answer(*inputs, eps), equal_nan=True):
+            raise Mistake(
+                "Called twice on the same numbers, it gives two answers. The noise is given, as eps."
+            )
         compare(
             z,
             mu + Normal(0.0, log_var.mul(0.5).exp()).stddev * eps,
@@ -65,11 +69,8 @@ def elbo_from_scratch(answer: Callable) -> str:
             answer(x, logits, mu, log_var),
             reconstruction - kl,
             {
-                "The reconstruction is a mean over pixels, so the KL weighs too much: beta has become "
-                "the number of pixels. How do log-probabilities of independent pixels combine?": log_p.mean(
-                    -1
-                )
-                - kl,
+                "The reconstruction is a mean over pixels, so the KL weighs D times too much. "
+                "How do log-probabilities of independent pixels combine?": log_p.mean(-1) - kl,
                 "Both terms are means over dimensions. The ELBO bounds log p(x) of a whole image: "
                 "what must happen to the dimensions?": log_p.mean(-1) - kl_terms.mean(-1),
                 "The KL is a mean over latent dimensions.": reconstruction - kl_terms.mean(-1),
@@ -80,12 +81,19 @@ def elbo_from_scratch(answer: Callable) -> str:
                 "log_var is read as log sigma: its KL has its minimum in the wrong place. What is "
                 "the variance when log_var is 2?": reconstruction - as_sigma,
                 "The KL is the wrong way round, KL(p(z) || q(z|x)).": reconstruction - reverse.sum(-1),
-                "The KL lacks a factor. Compare with Kingma and Welling (2014), appendix B.": reconstruction
+                "The KL is off by a factor. Compare it with the formula in the text.": reconstruction
                 - 2 * kl,
                 "The KL is missing: this is an autoencoder's objective.": reconstruction,
                 "Only the pixels that are 1 are counted. What do the others contribute?": (x * log_p).sum(-1)
                 - kl,
             },
+        )
+    logits, x = torch.tensor([[200.0, -200.0], [-200.0, 200.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    extreme, nothing = torch.tensor([0.0, -400.0]), torch.zeros(2, 3)
+    if not torch.allclose(answer(x, logits, nothing, nothing), extreme):
+        raise Mistake(
+            "Right for moderate logits, but not for 200. What does sigmoid(200) round to, and what is "
+            "the logarithm of one minus that? Look for a function that takes the logarithm for you."
         )
     return "One number per image, in nats, and never more than log p(x) in expectation."
 
@@ -100,7 +108,10 @@ def nll_from_log_weights(answer: Callable) -> str:
         wrong = {
             "This is the mean of the log-weights: the ELBO, however large k is. On which side of "
             "the logarithm does the average belong?": -log_w.mean(),
-            "log K is missing: a sum over samples is not yet a mean.": -(log_p + math.log(k)).mean(),
+            "A sum over samples is not yet a mean.": -(log_p + math.log(k)).mean(),
+            "The number of samples divides the logarithm. Is that where the mean is?": -(
+                log_w.logsumexp(0) / k
+            ).mean(),
             "The average over samples is taken along the wrong dimension: samples come first, `[K, B]`.": -(
                 log_w.logsumexp(1) - math.log(images)
             ).mean(),
@@ -143,11 +154,17 @@ def entropy_floor(answer: Callable) -> str:
                 truth, x.shape[1] * math.log(2)
             ),
         }
-        compare(answer(x), truth, wrong)
+        got = answer(x)
+        if isinstance(got, Tensor) and torch.isinf(got).all():
+            raise Mistake(
+                "It is infinite: a prediction of exactly 0 or 1 is infinitely wrong for a grey pixel. "
+                "Which prediction is best for a grey level of 0.3?"
+            )
+        compare(got, truth, wrong)
         if not torch.isfinite(torch.as_tensor(answer(with_ends))).all():
             raise Mistake(
                 "Right for grey levels strictly between 0 and 1, but most pixels are 0 or 1, and "
                 "there 0 * log(0) is not a number. What is its limit?"
             )
         compare(answer(with_ends), truth, {})
-    return "No decoder can go below this on grey levels, so BCE on them is no negative log-likelihood."
+    return "No decoder goes below this on grey levels: such a cross-entropy is no negative log-likelihood."

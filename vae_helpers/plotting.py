@@ -93,5 +93,5 @@ def plot_history(history: "History") -> Figure:
         shown = sign * np.array(batches[len(batches) // 10 :])  # the first steps would set the scale
         ax.set_ylim(shown.min(), shown.max())
         ax.set(title=label, xlabel="epoch", ylabel=f"{label} (nats per image)")
-    axes[0, -1].legend(loc="lower right")
+    axes[0, len(axes[0]) // 2].legend(loc="center right")
     return fig

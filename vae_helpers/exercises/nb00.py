@@ -31,7 +31,7 @@ def coin_log_prob(answer: Callable) -> str:
                 "Only the ones are counted. What do the zeros contribute?": (x * math.log(p)).sum(-1),
                 "This sums over everything. Which dimension holds the tosses of one row?": truth.sum(),
                 "This is one number per toss. Which dimension must go?": per_toss,
-                "This is the probability of the number of ones, in any order. Here the order is given.": Binomial(
+                "This is the number of ones, in any order. Here the order is given.": Binomial(
                     tosses, torch.tensor(p)
                 ).log_prob(x.sum(-1)),
             },

@@ -52,7 +52,7 @@ def gaussian_log_prob(x: Tensor, mu: Tensor, log_var: Tensor, event_dims: int = 
     Raises ValueError for event shapes that differ.
     """
     check_event_shapes(event_dims, x=x, mu=mu, **({} if log_var.numel() == 1 else {"log_var": log_var}))
-    squared = (x - mu).square() * torch.exp(-log_var)
+    squared = ((x - mu) * torch.exp(-0.5 * log_var)).square()
     return -0.5 * sum_event(LOG_2PI + log_var + squared, event_dims)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -12,20 +13,21 @@ from .densities import kl_to_standard_normal
 from .models import VAE
 from .objectives import elbo, log_weights
 
-CHUNK = 2**23
-"""Pixels decoded at a time by `importance_nll`: 32 MB in float32, a few such tensors at once."""
+CHUNK = 2**22  # pixels that `importance_log_prob` decodes at a time: 16 MB in float32, times a few
+ROWS = 2**14  # and images: where these are small, the network's own activations are not
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients inside; the model's mode is put back afterwards."""
-    training = model.training
+    """Evaluation mode and no gradients inside; every module's mode is put back afterwards."""
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        model.train(training)
+        for module, training in modes.items():
+            module.training = training
 
 
 @contextmanager
@@ -40,13 +42,28 @@ def unchecked_distributions() -> Iterator[None]:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """The device that the model's parameters are on."""
-    return next(model.parameters()).device
+    """The device that the model's parameters (or, without any, its buffers) are on."""
+    return next(chain(model.parameters(), model.buffers())).device
 
 
-def named_terms(result: Tensor | tuple) -> dict[str, Tensor]:
-    """An objective's result as {term: tensor `[B]`}; a plain tensor is called "value"."""
-    return result._asdict() if hasattr(result, "_asdict") else {"value": result}
+def named_terms(result: Tensor | tuple, batch_size: int) -> dict[str, Tensor]:
+    """An objective's result as {term: tensor `[B]`}; a plain tensor is called "value".
+
+    Raises TypeError or ValueError for a result that is not as `objectives` says.
+    """
+    terms = {"value": result} if isinstance(result, Tensor) else getattr(result, "_asdict", dict)()
+    if "value" not in terms:
+        raise TypeError(
+            "an objective returns a tensor [B], or a named tuple of such tensors with a field `value`; "
+            f"got {type(result).__name__}"
+        )
+    for name, values in terms.items():
+        if values.shape != (batch_size,):
+            raise ValueError(
+                f"an objective returns one number per datapoint, [{batch_size}] here, got {name} "
+                f"{list(values.shape)}. Sum over dimensions, and leave the mean over datapoints to the caller."
+            )
+    return terms
 
 
 def evaluate(
@@ -56,10 +73,12 @@ def evaluate(
 
     Each datapoint counts once, whatever batch it falls in. One sample of z per datapoint for `elbo`.
     """
+    if len(images) == 0:
+        raise ValueError("there are no images to evaluate")
     totals: dict[str, float] = {}
     with evaluating(model):
         for x in images.split(batch_size):
-            terms = named_terms(objective(model, x.to(device_of(model))))
+            terms = named_terms(objective(model, x.to(device_of(model))), len(x))
             for name, values in terms.items():
                 totals[name] = totals.get(name, 0.0) + values.double().sum().item()
     return {name: total / len(images) for name, total in totals.items()}
@@ -69,11 +88,15 @@ def importance_log_prob(model: VAE, images: Tensor, k: int) -> Tensor:
     """log p(x) of each image by k importance samples from q(z|x): `[N]`, in nats.
 
     A lower bound in expectation that rises to log p(x) with k (Burda et al., 2016). Works in
-    chunks of about `CHUNK` pixels, so memory does not grow with k or N.
+    chunks of at most `CHUNK` pixels and `ROWS` images, so memory does not grow with k or N.
     """
-    pixels = math.prod(images.shape[1:])
-    batch_size = max(1, min(len(images), 100, CHUNK // pixels))
-    k_chunk = max(1, min(k, CHUNK // (pixels * batch_size)))
+    if k < 1 or len(images) < 1:
+        raise ValueError(
+            f"at least one sample and one image are needed, got k = {k} and {len(images)} images"
+        )
+    rows = min(ROWS, CHUNK // math.prod(images.shape[1:]))
+    batch_size = max(1, min(len(images), 100, rows))
+    k_chunk = max(1, min(k, rows // batch_size))
     estimates = []
     with evaluating(model):
         for x in images.split(batch_size):
@@ -89,12 +112,17 @@ def importance_nll(model: VAE, images: Tensor, k: int = 1000) -> float:
     return -importance_log_prob(model, images, k).double().mean().item()
 
 
+def posterior_parameters(model: VAE, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of q(z|x) for `images` `[N, ...]`: two tensors `[N, L]`, on the CPU."""
+    with evaluating(model):
+        posteriors = [model.posterior(x.to(device_of(model))) for x in images.split(1000)]
+    return torch.cat([q.mean for q in posteriors]).cpu(), torch.cat([q.stddev for q in posteriors]).cpu()
+
+
 def kl_per_dimension(model: VAE, images: Tensor) -> Tensor:
     """KL(q(z_l|x) || p(z_l)), averaged over `images` `[N, ...]`: `[L]`, in nats per image."""
-    with evaluating(model):
-        q = model.posterior(images.to(device_of(model)))
-        mu, log_var = q.mean[..., None], 2 * q.stddev.log()[..., None]
-        return kl_to_standard_normal(mu, log_var).mean(0).cpu()
+    mu, sigma = posterior_parameters(model, images)
+    return kl_to_standard_normal(mu[..., None], 2 * sigma.log()[..., None]).mean(0)
 
 
 def active_units(model: VAE, images: Tensor, threshold: float = 0.01) -> Tensor:
@@ -102,6 +130,5 @@ def active_units(model: VAE, images: Tensor, threshold: float = 0.01) -> Tensor:
 
     Burda et al. (2016), section 5.2, with their threshold of 0.01.
     """
-    with evaluating(model):
-        means = model.posterior(images.to(device_of(model))).mean
-        return (means.var(dim=0) > threshold).cpu()
+    mu, _ = posterior_parameters(model, images)
+    return mu.var(dim=0) > threshold

@@ -5,6 +5,7 @@ behind any number of batch dimensions; `event_dims` says how many dimensions bel
 """
 
 import math
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +75,7 @@ class Gaussian(nn.Module):
         super().__init__()
         if sigma == "learned":
             self.log_var = nn.Parameter(torch.zeros(()))
-        elif isinstance(sigma, int | float) and 0 < sigma < math.inf:
+        elif isinstance(sigma, Real) and 0 < sigma < math.inf:
             self.register_buffer("log_var", torch.tensor(2 * math.log(sigma)))
         else:
             raise ValueError(f"sigma must be a positive number or 'learned', got {sigma!r}")

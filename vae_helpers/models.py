@@ -1,6 +1,6 @@
 """The variational autoencoder: an encoder, a decoder and a likelihood."""
 
-from torch import Tensor, nn, ones, zeros
+from torch import Tensor, bfloat16, nn, ones, zeros
 from torch import distributions as td
 
 
@@ -26,7 +26,7 @@ class VAE(nn.Module):
 
     def posterior(self, x: Tensor) -> td.Normal:
         """q(z|x), with mean and scale `[B, L]`. Raises ValueError if the encoder's shapes are wrong."""
-        mu, log_var = self.encoder(x)
+        mu, log_var = (_full_precision(output) for output in self.encoder(x))
         expected = (x.shape[0], self.latent_dim)
         if mu.shape != expected or log_var.shape != expected:
             raise ValueError(
@@ -39,9 +39,14 @@ class VAE(nn.Module):
         """p(x|z) for z `[..., L]`: batch shape `[...]`, event shape that of x."""
         if z.shape[-1] != self.latent_dim:
             raise ValueError(f"z must end in L = {self.latent_dim} dimensions, got shape {list(z.shape)}")
-        parameters = self.decoder(z)
+        parameters = _full_precision(self.decoder(z))
         return self.likelihood(parameters, event_dims=parameters.ndim - z.ndim + 1)
 
     def sample(self, n: int) -> Tensor:
         """n new data points, z ~ p(z) and then x ~ p(x|z): `[n, *shape of x]`, without gradient."""
         return self.decode(self.prior.sample((n,))).sample()
+
+
+def _full_precision(output: Tensor) -> Tensor:
+    """Under autocast networks return bfloat16, with three digits; log-densities need more."""
+    return output.float() if output.dtype == bfloat16 else output

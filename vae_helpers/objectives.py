@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import kl_divergence
+from torch.distributions import Normal
 
+from .densities import kl_between_gaussians
 from .models import VAE
 
 
@@ -22,6 +23,25 @@ class ELBO(NamedTuple):
     kl: Tensor
 
 
+def log_likelihood(model: VAE, x: Tensor, z: Tensor) -> Tensor:
+    """log p(x|z) for x `[B, ...]` and z `[..., B, L]`: `[..., B]`, in nats.
+
+    Raises ValueError if the decoder's output has not the shape of x; broadcast, it would be a wrong sum.
+    """
+    p = model.decode(z)
+    if p.event_shape != x.shape[1:]:
+        raise ValueError(
+            f"the decoder must return parameters [..., {', '.join(map(str, x.shape[1:]))}], the shape of an "
+            f"image, got {list(p.batch_shape + p.event_shape)} for z {list(z.shape)}."
+        )
+    return p.log_prob(x)
+
+
+def kl_divergence(q: Normal, p: Normal) -> Tensor:
+    """KL(q || p) of diagonal Gaussians, summed over the latent dimensions: `[..., L]` -> `[...]`, in nats."""
+    return kl_between_gaussians(q.loc, 2 * q.scale.log(), p.loc, 2 * p.scale.log())
+
+
 def elbo(model: VAE, x: Tensor, beta: float = 1.0) -> ELBO:
     """E_q[log p(x|z)] - beta KL(q(z|x) || p(z)), the expectation by one reparameterised sample.
 
@@ -30,8 +50,8 @@ def elbo(model: VAE, x: Tensor, beta: float = 1.0) -> ELBO:
     """
     q = model.posterior(x)
     z = q.rsample()
-    reconstruction = model.decode(z).log_prob(x)
-    kl = kl_divergence(q, model.prior).sum(-1)
+    reconstruction = log_likelihood(model, x, z)
+    kl = kl_divergence(q, model.prior)
     return ELBO(reconstruction - beta * kl, reconstruction, kl)
 
 
@@ -44,7 +64,7 @@ def log_weights(model: VAE, x: Tensor, k: int) -> Tensor:
         raise ValueError(f"k must be at least 1 (samples per datapoint), got {k}")
     q = model.posterior(x)
     z = q.rsample((k,))
-    log_joint = model.decode(z).log_prob(x) + model.prior.log_prob(z).sum(-1)
+    log_joint = log_likelihood(model, x, z) + model.prior.log_prob(z).sum(-1)
     return log_joint - q.log_prob(z).sum(-1)
 
 

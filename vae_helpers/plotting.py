@@ -73,6 +73,8 @@ def plot_history(history: "History") -> Figure:
 
     The ELBO's terms are drawn as distortion = -reconstruction and rate = KL.
     """
+    if not history.train:
+        raise ValueError("there is no completed epoch to plot")
     labels = {"value": ("objective", 1), "reconstruction": ("distortion", -1), "kl": ("rate", 1)}
     fig, axes = plt.subplots(1, len(history.steps), figsize=(3.6 * len(history.steps), 3), squeeze=False)
     epochs = np.arange(1, len(history.train) + 1)
@@ -93,5 +95,5 @@ def plot_history(history: "History") -> Figure:
         shown = sign * np.array(batches[len(batches) // 10 :])  # the first steps would set the scale
         ax.set_ylim(shown.min(), shown.max())
         ax.set(title=label, xlabel="epoch", ylabel=f"{label} (nats per image)")
-    axes[0, len(axes[0]) // 2].legend(loc="center right")
+    axes[0, 0].legend(loc="lower right", fontsize="small")
     return fig

@@ -41,7 +41,15 @@ class History:
     seconds: list[float] = field(default_factory=list)
     interrupted: bool = False
 
-    def record(self, names: list[str], sums: Tensor, batch_size: int, n: int) -> None:
+    def record(
+        self,
+        names: list[str],
+        sums: Tensor,
+        batch_size: int,
+        n: int,
+        held_out: dict[str, float] | None,
+        seconds: float,
+    ) -> None:
         """Add an epoch over n images, from the sums over its batches `[S, terms]`."""
         columns = sums.cpu().double().T
         sizes = torch.full(columns.shape[1:], batch_size)
@@ -51,6 +59,9 @@ class History:
         )
         for name, column in zip(names, columns, strict=True):
             self.steps.setdefault(name, []).extend((column / sizes).tolist())
+        self.seconds.append(seconds)
+        if held_out is not None:
+            self.validation.append(held_out)
 
     def summary(self, device: torch.device) -> str:
         """One line: epochs, seconds and the last means."""
@@ -89,32 +100,36 @@ def fit(
     """Maximise the mean of objective(model, x) over `images` `[N, ...]` with Adam.
 
     objective      (model, x) -> values `[B]` to maximise, or a named tuple with a field `value`
-    lr, one_cycle  peak of a one-cycle schedule (Smith and Topin, 2019), or else a constant rate
+    lr, one_cycle  peak of a one-cycle schedule (Smith and Topin, 2019; Adam's beta_1 cycles along), or
+                   else, and for runs under 10 steps, a constant rate
     clip_norm      the gradient is scaled down to this norm where it is longer
     warmup_epochs  epochs over which beta rises from 0 to 1; the objective must accept `beta`
     binarize       draw the pixels afresh from Bernoulli(x) at every step (validation: once)
     autocast       bfloat16 matrix products
     validation     images `[M, ...]` on which the objective is evaluated after every epoch
     callbacks      called as callback(model, history) after every epoch
-    device         as in `pick_device`; the model stays there
+    device         as in `pick_device`; the model stays there, in training mode
 
     Ctrl-C ends training cleanly: the model keeps its weights, the history its completed epochs.
     Raises ValueError or TypeError for data that cannot be trained on, and NonFiniteLoss, naming
     the term and the step, as soon as the loss is seen: before the update on a CPU, at the end of
     the epoch on an accelerator (where looking sooner would make every step wait).
     """
-    _check_arguments(model, images, validation, epochs, batch_size)
+    _check_arguments(model, images, validation, epochs, batch_size, warmup_epochs)
     device = pick_device(device)
     model.to(device).train()
-    images = images.to(device)
+    dtype = next(model.parameters()).dtype
+    images = images.to(device, dtype)
     if validation is not None:
-        validation = validation.to(device)
+        validation = validation.to(device, dtype)
         validation = torch.bernoulli(validation) if binarize else validation
     epoch_steps = math.ceil(len(images) / batch_size)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
-    schedule = OneCycleLR(optimizer, lr, total_steps=epochs * epoch_steps) if one_cycle else None
+    total_steps = epochs * epoch_steps
+    one_cycle = one_cycle and total_steps >= 10  # a shorter cycle would be over before it warmed up
+    schedule = OneCycleLR(optimizer, lr, total_steps=total_steps) if one_cycle else None
     history = History()
-    bar = tqdm(total=epochs * epoch_steps, unit="step", disable=not progress, leave=False)
+    bar = tqdm(total=total_steps, unit="step", disable=not progress, leave=False)
     try:
         for epoch in range(epochs):
             start = time.perf_counter()
@@ -124,7 +139,7 @@ def fit(
                 x = torch.bernoulli(images[rows]) if binarize else images[rows]
                 warm = {"beta": min(1.0, step / (warmup_epochs * epoch_steps))} if warmup_epochs else {}
                 with unchecked_distributions(), autocast_on(device, autocast):
-                    terms = named_terms(objective(model, x, **warm))
+                    terms = named_terms(objective(model, x, **warm), len(x))
                 loss = -terms["value"].mean()
                 sums.append(torch.stack([values.detach().sum() for values in terms.values()]))
                 if device.type == "cpu":
@@ -140,10 +155,9 @@ def fit(
                 bar.update()
 
             _check_finite(list(terms), sums, first_step=epoch * epoch_steps)
-            history.record(list(terms), torch.stack(sums), batch_size, len(images))
-            history.seconds.append(time.perf_counter() - start)
-            if validation is not None:
-                history.validation.append(evaluate(model, validation, objective))
+            seconds = time.perf_counter() - start
+            held_out = evaluate(model, validation, objective) if validation is not None else None
+            history.record(list(terms), torch.stack(sums), batch_size, len(images), held_out, seconds)
             bar.set_postfix({name: f"{mean:.1f}" for name, mean in history.train[-1].items()})
             for callback in callbacks:
                 callback(model, history)
@@ -157,10 +171,17 @@ def fit(
 
 
 def _check_arguments(
-    model: nn.Module, images: Tensor, validation: Tensor | None, epochs: int, batch_size: int
+    model: nn.Module,
+    images: Tensor,
+    validation: Tensor | None,
+    epochs: int,
+    batch_size: int,
+    warmup_epochs: float,
 ) -> None:
     if epochs < 1 or batch_size < 1:
         raise ValueError(f"epochs and batch_size must be at least 1, got {epochs} and {batch_size}")
+    if warmup_epochs < 0:
+        raise ValueError(f"warmup_epochs must not be negative, got {warmup_epochs}")
     for name, x in {"images": images, "validation": validation}.items():
         if x is None and name == "validation":
             continue

@@ -74,12 +74,20 @@ def elbo_from_scratch(answer: Callable) -> str:
                 "Both terms are means over dimensions. The ELBO bounds log p(x) of a whole image: "
                 "what must happen to the dimensions?": log_p.mean(-1) - kl_terms.mean(-1),
                 "The KL is a mean over latent dimensions.": reconstruction - kl_terms.mean(-1),
+                "The reconstruction is a mean over everything, pixels and images. Which dimensions are "
+                "summed, and which is left?": log_p.mean() - kl,
+                "The KL has sigma^2 from one reading of log_var and log sigma^2 from another. It can be "
+                "negative, and a KL cannot.": reconstruction
+                - 0.5 * (mu**2 + (2 * log_var).exp() - log_var - 1).sum(-1),
+                "This is the loss, one number for the batch. Return the bound, one per datapoint.": (
+                    kl - reconstruction
+                ).mean(),
                 "The KL is added. Which way does it push the bound?": reconstruction + kl,
                 "This is the loss, -ELBO. Return the bound itself, to be maximised.": kl - reconstruction,
                 "This is one number for the batch. Return one per datapoint and leave the average "
                 "to the caller.": (reconstruction - kl).mean(),
-                "log_var is read as log sigma: its KL has its minimum in the wrong place. What is "
-                "the variance when log_var is 2?": reconstruction - as_sigma,
+                "log_var is read as log sigma. What is the variance when log_var is 2?": reconstruction
+                - as_sigma,
                 "The KL is the wrong way round, KL(p(z) || q(z|x)).": reconstruction - reverse.sum(-1),
                 "The KL is off by a factor. Compare it with the formula in the text.": reconstruction
                 - 2 * kl,
@@ -103,7 +111,7 @@ def nll_from_log_weights(answer: Callable) -> str:
     """answer(log_w): log-weights `[K, B]` in nats -> mean over images of -log p(x), a scalar tensor."""
     for seed, (k, images) in enumerate(((5, 3), (50, 4), (1, 6))):
         rng = torch.Generator().manual_seed(seed)
-        log_w = -100 + 10 * torch.randn(k, images, generator=rng)
+        log_w = -30 + 10 * torch.randn(k, images, generator=rng)
         log_p = torch.logsumexp(log_w.double(), dim=0) - math.log(k)
         wrong = {
             "This is the mean of the log-weights: the ELBO, however large k is. On which side of "
@@ -122,14 +130,15 @@ def nll_from_log_weights(answer: Callable) -> str:
             "A sum over images, not a mean: nats per image are wanted.": -log_p.sum(),
             "This is the best of the K samples, not their average.": -log_w.max(0).values.mean(),
         }
-        shifted = log_w - 900  # exp of these is 0 in float32
+        shift = torch.linspace(100, 900, images)  # exp of most of these is 0 in float32
         compare(answer(log_w), -log_p.mean(), wrong)
-        if not torch.isfinite(torch.as_tensor(answer(shifted))).all():
+        shifted = answer(log_w - shift)
+        if not torch.isfinite(torch.as_tensor(shifted)).all():
             raise Mistake(
                 "Right where exp(log_w) can be represented, but infinite when the weights are "
                 "tiny, as they are for larger images. Which function takes the exponentials safely?"
             )
-        compare(answer(shifted), 900 - log_p.mean(), {})
+        compare(shifted, (shift - log_p).mean(), {})
     return "The logarithm of an average of weights: p(x) estimated without bias, log p(x) from below."
 
 
@@ -149,6 +158,8 @@ def entropy_floor(answer: Callable) -> str:
             ).sum(-1),
             "The sign is wrong: an entropy is never negative.": -truth,
             "One number per pixel: sum over the pixels of each image.": entropy,
+            "Zero is reached by black-and-white images only. What does the best prediction for a grey "
+            "level of 0.3 still cost?": torch.zeros_like(truth),
             "This is the cross-entropy of a decoder that says 1/2 everywhere, the largest floor there "
             "is. Which prediction is best for a pixel of grey level x?": torch.full_like(
                 truth, x.shape[1] * math.log(2)
@@ -167,4 +178,4 @@ def entropy_floor(answer: Callable) -> str:
                 "there 0 * log(0) is not a number. What is its limit?"
             )
         compare(answer(with_ends), truth, {})
-    return "No decoder goes below this on grey levels: such a cross-entropy is no negative log-likelihood."
+    return "No decoder goes below this, however good: this part of the loss belongs to the images."

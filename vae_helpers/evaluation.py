@@ -61,7 +61,7 @@ def named_terms(result: Tensor | tuple, batch_size: int) -> dict[str, Tensor]:
         if values.shape != (batch_size,):
             raise ValueError(
                 f"an objective returns one number per datapoint, [{batch_size}] here, got {name} "
-                f"{list(values.shape)}. Sum over dimensions, and leave the mean over datapoints to the caller."
+                f"{list(values.shape)}. Sum over dimensions; leave the mean over datapoints to the caller."
             )
     return terms
 

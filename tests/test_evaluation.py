@@ -11,7 +11,6 @@ from vae_helpers import (
     VAE,
     Bernoulli,
     MLPDecoder,
-    MLPEncoder,
     active_units,
     evaluate,
     evaluation,
@@ -66,7 +65,7 @@ def test_importance_sampling_converges_from_another_proposal(linear_gaussian):
     assert ((estimate - log_p).abs() < 5 * relative).all()
 
 
-@pytest.mark.parametrize(("chunk", "k"), [(1, 7), (40, 7), (100, 1), (10**9, 7)])
+@pytest.mark.parametrize(("chunk", "k"), [(1, 7), (40, 7), (105, 7), (100, 1), (10**9, 7)])
 def test_chunks_change_nothing(linear_gaussian, monkeypatch, chunk, k):
     """The same weights, whatever the chunks, give the log of their mean."""
     model, x, _ = linear_gaussian
@@ -121,13 +120,23 @@ def test_kl_per_dimension_sums_to_the_rate_and_knows_the_prior():
 
 def test_active_units_are_those_whose_mean_moves():
     model = fixed_posterior(torch.tensor([[1.0, 0.05, 0.3]]), torch.zeros(1, 3))
-    x = torch.linspace(-1, 1, 50)[:, None].expand(50, 2)
+    x = torch.linspace(2, 4, 50)[:, None].expand(50, 2)  # off centre: it is the variance that counts
     assert active_units(model, x).tolist() == [True, False, True]
     assert active_units(model, x, threshold=0.1).tolist() == [True, False, False]
 
 
-def test_a_vae_of_images_end_to_end():
-    shape = (1, 3, 5)
-    model = VAE(MLPEncoder(2, shape), MLPDecoder(2, shape), Bernoulli(), 2)
-    x = torch.rand(30, *shape).round()
-    assert importance_nll(model, x, 50) < -evaluate(model, x)["value"] + 0.5
+def test_every_modules_mode_is_put_back(linear_gaussian):
+    model, x, _ = linear_gaussian
+    model.train()
+    model.encoder.eval()
+    evaluate(model, x)
+    assert model.training and model.decoder.training and not model.encoder.training
+
+
+def test_what_cannot_be_evaluated(linear_gaussian):
+    model, x, _ = linear_gaussian
+    with pytest.raises(ValueError, match="no images"):
+        evaluate(model, x[:0])
+    for arguments in ((x, 0), (x[:0], 5)):
+        with pytest.raises(ValueError, match="at least one sample and one image"):
+            importance_log_prob(model, *arguments)

@@ -50,7 +50,7 @@ def test_learned_sigma_reaches_the_root_mean_squared_error():
         (-likelihood(torch.zeros(2000, 3), 1).log_prob(x).mean()).backward()
         optimizer.step()
     assert likelihood.log_var.item() == pytest.approx(x.square().mean().log().item(), abs=1e-3)
-    assert len(list(Gaussian(0.5).parameters())) == 0
+    assert len(list(Gaussian(0.5).parameters())) == 0 and Gaussian("learned").log_var.item() == 0
 
 
 @pytest.mark.parametrize("sigma", [0, -1, math.nan, math.inf, "optimistic", None])

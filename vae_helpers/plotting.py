@@ -93,7 +93,8 @@ def plot_history(history: "History") -> Figure:
             held_out = [sign * means[name] for means in history.validation]
             ax.plot(epochs, held_out, "s-", label="validation (after the epoch)")
         shown = sign * np.array(batches[len(batches) // 10 :])  # the first steps would set the scale
-        ax.set_ylim(shown.min(), shown.max())
+        if shown.min() < shown.max():
+            ax.set_ylim(shown.min(), shown.max())
         ax.set(title=label, xlabel="epoch", ylabel=f"{label} (nats per image)")
     axes[0, 0].legend(loc="lower right", fontsize="small")
     return fig

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from ipywidgets import FloatSlider
 
 from vae_helpers import plotting
 
@@ -34,3 +35,23 @@ def test_image_grid():
     with pytest.raises(ValueError, match=r"\[N, 1, H, W\], got \[6, 5, 4\]"):
         plotting.image_grid(torch.rand(6, 5, 4), ax)
     plt.close(fig)
+
+
+def test_explore_draws_anew_when_a_slider_moves(monkeypatch):
+    shown, drawn = [], []
+    monkeypatch.setattr(plotting, "display", shown.append)
+
+    def draw(a, b):
+        drawn.append((a, b))
+        fig, ax = plt.subplots(figsize=(1, 1))
+        ax.plot([a, b])
+        return fig
+
+    sliders = {name: FloatSlider(value=0.5, min=0, max=1, step=0.1) for name in ("a", "b")}
+    plotting.explore(draw, **sliders)
+    (box,) = shown
+    image = box.children[-1]
+    before = bytes(image.value)
+    sliders["b"].value = 1.0
+    assert drawn == [(0.5, 0.5), (0.5, 1.0)] and bytes(image.value) != before
+    assert bytes(image.value).startswith(b"\x89PNG") and not plt.get_fignums()

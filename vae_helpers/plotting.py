@@ -2,8 +2,10 @@
 
 import base64
 import io
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -56,6 +58,22 @@ def show(fig: Figure, alt: str) -> None:
         raise ValueError(f"alt must say in a sentence what is seen, got {alt!r}")
     picture = base64.b64encode(as_png(fig)).decode()
     display({"image/png": picture, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def explore(draw: Callable[..., Figure], **sliders: widgets.FloatSlider) -> None:
+    """Show sliders above the figure that draw(name=value, ...) returns; it is drawn anew when one is moved.
+
+    Not `interact`: its output widget makes nbconvert and papermill wait for ever now and then
+    (github.com/jupyter/nbclient/issues/312). Draw the same thing static as well, with alternative text.
+    """
+
+    def picture() -> bytes:
+        return as_png(draw(**{name: slider.value for name, slider in sliders.items()}))
+
+    image = widgets.Image(value=picture(), format="png")
+    for slider in sliders.values():
+        slider.observe(lambda change: setattr(image, "value", picture()), names="value")
+    display(widgets.VBox([*sliders.values(), image]))
 
 
 def image_grid(images: Tensor, ax: Axes, columns: int = 10, title: str = "") -> None:

@@ -73,7 +73,8 @@ def explore(draw: Callable[..., Figure], **sliders: widgets.FloatSlider) -> None
     image = widgets.Image(value=picture(), format="png")
     for slider in sliders.values():
         slider.observe(lambda change: setattr(image, "value", picture()), names="value")
-    display(widgets.VBox([*sliders.values(), image]))
+    natural_size = {"align_items": "flex-start"}  # the default would stretch the picture
+    display(widgets.VBox([*sliders.values(), image], layout=natural_size))
 
 
 def image_grid(images: Tensor, ax: Axes, columns: int = 10, title: str = "") -> None:

@@ -92,7 +92,7 @@ importance_nll(model, torch.rand(20, 1, 28, 28), k=5000)
 print((peak() - before) // 1024)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(run.stdout) < 300  # MB; macOS counts in bytes and would show more
+    assert int(run.stdout) < 150  # MB; a few pieces of 4 MB take 25 (macOS counts in bytes)
 
 
 def fixed_posterior(mu, log_var):

@@ -16,10 +16,12 @@ from .models import VAE
 from .networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 from .objectives import ELBO, elbo, iwae_bound, log_weights
 from .plotting import show, use_style
+from .ppca import PPCA
 from .training import History, NonFiniteLoss, fit
 
 __all__ = [
     "ELBO",
+    "PPCA",
     "VAE",
     "Bernoulli",
     "ClaimFailed",

@@ -1,0 +1,173 @@
+"""Checkers for notebook 01."""
+
+import math
+from collections.abc import Callable
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from .checking import Mistake, checker, compare
+
+
+@checker("01.a")
+def log_p_estimate(answer: Callable) -> str:
+    """answer(log_lik): log p(x|z) `[K, B]` in nats -> log of the Monte-Carlo estimate of p(x), `[B]`."""
+    for seed, (k, points) in enumerate(((5, 3), (40, 2), (1, 4))):
+        log_lik = 3 * torch.randn(k, points, generator=torch.Generator().manual_seed(seed)) - 2
+        truth = log_lik.double().exp().mean(0).log()
+        wrong = {
+            "This is the mean of the logarithms, and p(x) is a mean of probabilities: it is far too low. "
+            "On which side of the logarithm does the average belong?": log_lik.mean(0),
+            "A sum over samples is not yet a mean: what divides by K under a logarithm?": truth + math.log(k),
+            "The logarithm of the sum is divided by K. Divide before the logarithm, or subtract log K.": (
+                truth + math.log(k)
+            )
+            / k,
+            "This is p(x) itself; its logarithm is wanted.": truth.exp(),
+            "The average is over data points. Samples come first: `[K, B]`.": log_lik.double()
+            .exp()
+            .mean(1)
+            .log(),
+            "The sign is wrong: this is the negative log-likelihood.": -truth,
+            "This is the best of the samples, not their average.": log_lik.max(0).values,
+            "This is one number for all data points. Each x has a p(x) of its own.": log_lik.double()
+            .exp()
+            .mean()
+            .log(),
+        }
+        compare(answer(log_lik), truth, wrong)
+        _survives(answer, log_lik, 1000.0, truth - 1000.0, "exp(-1000) is 0, and its logarithm is infinite")
+    return "An average of probabilities, taken without ever leaving the logarithms."
+
+
+@checker("01.b")
+def effective_sample_size(answer: Callable) -> str:
+    """answer(log_w): log-weights `[K, B]` in nats -> effective sample size `[B]`, from 1 to K."""
+    for seed, (k, points) in enumerate(((6, 3), (30, 2), (1, 4))):
+        log_w = 1.5 * torch.randn(k, points, generator=torch.Generator().manual_seed(seed)) - 1
+        w = log_w.double().exp()
+        truth = w.sum(0).square() / w.square().sum(0)
+        wrong = {
+            "This is its logarithm: return the number of samples.": truth.log(),
+            "This is the share of the samples that is effective; their number is wanted.": truth / k,
+            "Upside down: sum of squares over square of sum. For equal weights it should give K.": 1 / truth,
+            "The weights are not normalised: multiply all of them by two, and the answer must not change.": 1
+            / w.square().sum(0),
+            "This is the sum of the weights over the largest: another measure, larger than the ESS.": w.sum(0)
+            / w.amax(0),
+            "The sums are over data points. Samples come first: `[K, B]`.": w.sum(1).square()
+            / w.square().sum(1),
+            "The square of the sum is missing: this is the sum of w over the sum of w^2.": w.sum(0)
+            / w.square().sum(0),
+            "This treats the log-weights as if they were the weights.": log_w.sum(0).square()
+            / log_w.square().sum(0),
+            "This is one number for everything. Each data point has its own.": w.sum().square()
+            / w.square().sum(),
+        }
+        compare(answer(log_w), truth, wrong)
+        _survives(answer, log_w, 1000.0, truth, "all weights become 0, and 0 / 0 is not a number")
+    return "It is K for equal weights and 1 if one weight is all, whatever the scale of the weights."
+
+
+def _survives(answer: Callable, log_w: Tensor, shift: float, truth: Tensor, what_happens: str) -> None:
+    """Raise Mistake unless the answer is also right for log-weights lower by `shift` nats."""
+    got = answer(log_w - shift)
+    if not torch.isfinite(torch.as_tensor(got)).all():
+        raise Mistake(
+            f"Right for moderate numbers, but for log-weights near -{shift:.0f} {what_happens}. "
+            "Which function adds up exponentials safely?"
+        )
+    compare(got, truth, {})
+
+
+@checker("01.c")
+def expected_log_mean(answer: Callable) -> str:
+    """answer(a, c, K): exact E[log mean of K weights], each a or c with probability 1/2: scalar tensor, nats."""
+    for a, c, k in ((0.5, 2.0, 1), (3.0, 0.2, 2), (0.4, 5.0, 7), (1.9, 0.1, 10)):
+        truth = math.fsum(math.log(sum(w) / k) for w in product((a, c), repeat=k)) / 2**k
+        ways = [math.comb(k, j) / 2**k for j in range(k + 1)]
+        means = [(j * a + (k - j) * c) / k for j in range(k + 1)]
+        variance = (a - c) ** 2 / 4
+        wrong = {
+            "This is log E[w], what the estimate would give for infinitely many weights.": math.log(
+                (a + c) / 2
+            ),
+            "This is E[log w], right for one weight only. Which means can K weights have?": (
+                math.log(a) + math.log(c)
+            )
+            / 2,
+            "Every count j is taken as equally probable. In how many ways can j of K coins show heads?": (
+                math.fsum(math.log(m) for m in means) / (k + 1)
+            ),
+            "The probabilities do not add up to 1: there are 2^K outcomes.": math.fsum(
+                math.comb(k, j) * math.log(m) for j, m in enumerate(means)
+            ),
+            "This is the logarithm of the expected mean: the logarithm goes inside the expectation here.": (
+                math.log(math.fsum(p * m for p, m in zip(ways, means, strict=True)))
+            ),
+            "This is the expectation for the sum of the weights: divide by K inside the logarithm.": truth
+            + math.log(k),
+            "This is the Taylor approximation. The exact value is a finite sum.": math.log((a + c) / 2)
+            - variance / (2 * k * ((a + c) / 2) ** 2),
+            "j runs from 1, so that the case in which all weights are c is missing.": math.fsum(
+                p * math.log(m) for p, m in zip(ways[1:], means[1:], strict=True)
+            ),
+            "j stops at K - 1, so that the case in which all weights are a is missing.": math.fsum(
+                p * math.log(m) for p, m in zip(ways[:-1], means[:-1], strict=True)
+            ),
+            "The expectation is right; from it the truth was subtracted: that is the bias.": truth
+            - math.log((a + c) / 2),
+        }
+        compare(answer(a, c, k), torch.tensor(truth), {m: torch.tensor(v) for m, v in wrong.items()})
+    return "A finite sum over how many weights are large: the bias without any sampling error."
+
+
+@checker("01.d")
+def ppca_posterior(answer: Callable) -> str:
+    """answer(x, W, b, sigma): x `[B, D]`, W `[D, L]`, b `[D]` -> mean `[B, L]`, covariance `[L, L]` of p(z|x)."""
+    for seed, (points, dim, latent) in enumerate(((3, 5, 2), (2, 4, 3), (4, 3, 1))):
+        rng = torch.Generator().manual_seed(seed)
+        x, W, b = (torch.randn(s, generator=rng).double() for s in ((points, dim), (dim, latent), (dim,)))
+        sigma, eye = (0.6, 1.7, 0.9)[seed], torch.eye(latent).double()
+        # Truth: condition the joint Gaussian of (z, x), in which Cov[z, x] = W^T.
+        C = W @ W.T + sigma**2 * torch.eye(dim).double()
+        gain = torch.linalg.solve(C, W).T  # W^T C^-1
+        mean, covariance = (x - b) @ gain.T, eye - gain @ W
+        got = answer(x, W, b, sigma)
+        if not isinstance(got, tuple) or len(got) != 2:
+            raise Mistake("Return two tensors: `return mean, covariance`.")
+        precision = torch.linalg.inv(covariance)
+        with_sigma = eye + W.T @ W / sigma
+        least_squares = torch.linalg.inv(W.T @ W)
+        compare(
+            got[1],
+            covariance,
+            {
+                "This is the precision; the covariance is its inverse.": precision,
+                "It is divided by sigma, not by sigma squared.": torch.linalg.inv(with_sigma),
+                "The prior is missing: where is the identity?": sigma**2 * least_squares,
+                "A factor sigma^2 is missing: (W^T W + sigma^2 I)^-1 is not yet the covariance.": covariance
+                / sigma**2,
+                "The noise is missing: there is no sigma in it.": torch.linalg.inv(eye + W.T @ W),
+                "W^T W is multiplied by sigma^2. Less noise should make the posterior narrower.": (
+                    torch.linalg.inv(eye + sigma**2 * W.T @ W)
+                ),
+            },
+        )
+        compare(
+            got[0],
+            mean,
+            {
+                "The mean forgets b: x is compared with W z + b.": x @ gain.T,
+                "In the mean, 1 / sigma^2 is missing.": mean * sigma**2,
+                "In the mean, it is divided by sigma, not by sigma squared.": mean * sigma,
+                "The mean is the least-squares code, as if there were no prior. Which matrix must be "
+                "inverted?": (x - b) @ W @ least_squares,
+                "In the mean, the covariance is missing: this is W^T (x - b) / sigma^2.": (x - b)
+                @ W
+                / sigma**2,
+                "The mean has the wrong sign: is it x - b or b - x?": -mean,
+            },
+        )
+    return "The posterior is Gaussian; only its mean depends on x, and that linearly."

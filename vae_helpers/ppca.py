@@ -1,0 +1,68 @@
+"""Probabilistic PCA: the latent-variable model in which every question has an exact answer."""
+
+import torch
+from torch import Tensor
+from torch.distributions import Independent, MultivariateNormal, Normal
+
+
+class PPCA:
+    """z ~ N(0, I), x|z ~ N(W z + b, sigma^2 I), with the names of `VAE` (Tipping and Bishop, 1999).
+
+    W `[D, L]`, b `[D]`, sigma a positive number or a tensor `[]`. Logarithms are in nats, gradients reach
+    all three parameters. Raises ValueError for shapes that do not fit.
+    """
+
+    def __init__(self, W: Tensor, b: Tensor, sigma: Tensor | float):
+        if W.ndim != 2 or b.shape != W.shape[:1]:
+            raise ValueError(f"W must be [D, L] and b [D], got {list(W.shape)} and {list(b.shape)}")
+        self.W, self.b, self.sigma = W, b, torch.as_tensor(sigma, dtype=W.dtype)
+        if self.sigma.ndim or not self.sigma > 0:
+            raise ValueError(f"sigma must be one positive number, got {sigma}")
+
+    @property
+    def prior(self) -> Independent:
+        """p(z) = N(0, I): event `[L]`."""
+        return Independent(Normal(self.W.new_zeros(self.W.shape[1]), 1.0), 1)
+
+    def decode(self, z: Tensor) -> Independent:
+        """p(x|z) = N(W z + b, sigma^2 I) for z `[..., L]`: batch `[...]`, event `[D]`."""
+        return Independent(Normal(z @ self.W.T + self.b, self.sigma), 1)
+
+    def marginal(self) -> MultivariateNormal:
+        """p(x) = N(b, W W^T + sigma^2 I): event `[D]`. Tipping and Bishop (1999), eq. 5."""
+        noise = self.sigma**2 * torch.eye(len(self.b), dtype=self.W.dtype)
+        return MultivariateNormal(self.b, self.W @ self.W.T + noise)
+
+    def posterior(self, x: Tensor) -> MultivariateNormal:
+        """p(z|x) for x `[B, D]`: batch `[B]`, event `[L]`. Tipping and Bishop (1999), eq. 7.
+
+        The covariance does not depend on x. Its inverse is I + W^T W / sigma^2.
+        """
+        precision = torch.eye(self.W.shape[1], dtype=self.W.dtype) + self.W.T @ self.W / self.sigma**2
+        covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
+        mean = (x - self.b) @ self.W @ covariance / self.sigma**2
+        return MultivariateNormal(mean, covariance.expand(len(x), -1, -1))
+
+    def sample(self, n: int) -> Tensor:
+        """n data points, z ~ p(z) and then x ~ p(x|z): `[n, D]`, without gradient."""
+        return self.decode(self.prior.sample((n,))).sample()
+
+    @classmethod
+    def maximum_likelihood(cls, x: Tensor, latent_dim: int) -> "PPCA":
+        """The parameters that maximise log p(x), for x `[N, D]`. Tipping and Bishop (1999), eqs. 14 and 15.
+
+        W is determined up to a rotation of z; here its columns are orthogonal, largest first.
+        Raises ValueError unless 1 <= latent_dim < D and no eigenvalue that sigma averages is needed more.
+        """
+        if not 1 <= latent_dim < x.shape[1]:
+            raise ValueError(f"latent_dim must be at least 1 and below D = {x.shape[1]}, got {latent_dim}")
+        b = x.mean(0)
+        eigenvalues, eigenvectors = torch.linalg.eigh((x - b).T @ (x - b) / len(x))  # ascending
+        variance = eigenvalues[:-latent_dim].mean()
+        if not variance > 0:
+            raise ValueError(
+                f"{len(x)} points leave no noise behind {latent_dim} components: the likelihood has no maximum. "
+                "Use more data or a smaller latent_dim."
+            )
+        top = eigenvalues[-latent_dim:].flip(0), eigenvectors[:, -latent_dim:].flip(1)
+        return cls(top[1] * (top[0] - variance).sqrt(), b, variance.sqrt())

@@ -9,8 +9,8 @@ from torch import Tensor
 def maximise(objective: Callable[..., Tensor], *start: Tensor, steps: int = 1000) -> list[Tensor]:
     """The parameters that maximise the scalar objective(*parameters), climbed to from `start` by L-BFGS.
 
-    Stops after `steps` iterations, or where the gradient is below 1e-9 or no step improves. It finds a local
-    maximum: the start decides which. Raises ArithmeticError if the objective is not finite at the start or at the end.
+    Stops after `steps` iterations, or where the gradient is below 1e-9 or no step improves. It finds a
+    local maximum: the start decides which. Raises ArithmeticError if the objective ends or starts infinite.
     """
     parameters = [p.detach().clone().requires_grad_() for p in start]
     optimizer = torch.optim.LBFGS(

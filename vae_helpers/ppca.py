@@ -52,7 +52,7 @@ class PPCA:
         """The parameters that maximise log p(x), for x `[N, D]`. Tipping and Bishop (1999), eqs. 14 and 15.
 
         W is determined up to a rotation of z; here its columns are orthogonal, largest first.
-        Raises ValueError unless 1 <= latent_dim < D and no eigenvalue that sigma averages is needed more.
+        Raises ValueError unless 1 <= latent_dim < D and the data leave a variance for sigma.
         """
         if not 1 <= latent_dim < x.shape[1]:
             raise ValueError(f"latent_dim must be at least 1 and below D = {x.shape[1]}, got {latent_dim}")
@@ -61,8 +61,8 @@ class PPCA:
         variance = eigenvalues[:-latent_dim].mean()
         if not variance > 0:
             raise ValueError(
-                f"{len(x)} points leave no noise behind {latent_dim} components: the likelihood has no maximum. "
-                "Use more data or a smaller latent_dim."
+                f"{len(x)} points leave no noise behind {latent_dim} components, so the likelihood has no "
+                "maximum. Use more data or a smaller latent_dim."
             )
         top = eigenvalues[-latent_dim:].flip(0), eigenvectors[:, -latent_dim:].flip(1)
         return cls(top[1] * (top[0] - variance).sqrt(), b, variance.sqrt())

@@ -57,11 +57,7 @@ def compare(got, truth: Tensor, mistakes: dict[str, Tensor]) -> None:
     mistakes: {what it looks like, with a hint: the value that this mistake would give}.
     """
     if not isinstance(got, Tensor):
-        raise Mistake(
-            "It returned None: is there a return statement?"
-            if got is None
-            else f"It returned a {type(got).__name__}; return a tensor of shape {list(truth.shape)}."
-        )
+        raise _wrong_type(got, f"a tensor of shape {list(truth.shape)}")
     if _same(got, truth):
         return
     for message, value in mistakes.items():
@@ -82,6 +78,20 @@ def compare(got, truth: Tensor, mistakes: dict[str, Tensor]) -> None:
         f"Got {got.flatten()[worst].item():.6g} where {truth.flatten()[worst].item():.6g} is right. "
         "Try it on numbers small enough to work out by hand."
     )
+
+
+def unpack(got, names: str) -> tuple:
+    """The answer as a tuple, one entry for each of the comma-separated names; raise Mistake if it is none."""
+    if isinstance(got, (tuple, list)) and len(got) == names.count(",") + 1:
+        return tuple(got)
+    raise _wrong_type(got, f"{names.count(',') + 1} tensors: `return {names}`")
+
+
+def _wrong_type(got, wanted: str) -> Mistake:
+    if got is None:
+        return Mistake("It returned None: is there a return statement?")
+    found = "one tensor" if isinstance(got, Tensor) else f"a {type(got).__name__}"
+    return Mistake(f"It returned {found}; return {wanted}.")
 
 
 def _on_copies(answer: Callable) -> Callable:

@@ -7,7 +7,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from .checking import Mistake, checker, compare
+from .checking import Mistake, checker, compare, unpack
 
 
 @checker("01.a")
@@ -83,7 +83,7 @@ def _survives(answer: Callable, log_w: Tensor, shift: float, truth: Tensor, what
 
 @checker("01.c")
 def expected_log_mean(answer: Callable) -> str:
-    """answer(a, c, K): exact E[log mean of K weights], each a or c with probability 1/2: scalar tensor, nats."""
+    """answer(a, c, K): exact E[log mean of K weights], each a or c at even odds -> scalar tensor, nats."""
     for a, c, k in ((0.5, 2.0, 1), (3.0, 0.2, 2), (0.4, 5.0, 7), (1.9, 0.1, 10)):
         truth = math.fsum(math.log(sum(w) / k) for w in product((a, c), repeat=k)) / 2**k
         ways = [math.comb(k, j) / 2**k for j in range(k + 1)]
@@ -125,7 +125,7 @@ def expected_log_mean(answer: Callable) -> str:
 
 @checker("01.d")
 def ppca_posterior(answer: Callable) -> str:
-    """answer(x, W, b, sigma): x `[B, D]`, W `[D, L]`, b `[D]` -> mean `[B, L]`, covariance `[L, L]` of p(z|x)."""
+    """answer(x, W, b, sigma): `[B, D]`, `[D, L]`, `[D]` -> mean `[B, L]`, covariance `[L, L]` of p(z|x)."""
     for seed, (points, dim, latent) in enumerate(((3, 5, 2), (2, 4, 3), (4, 3, 1))):
         rng = torch.Generator().manual_seed(seed)
         x, W, b = (torch.randn(s, generator=rng).double() for s in ((points, dim), (dim, latent), (dim,)))
@@ -134,9 +134,7 @@ def ppca_posterior(answer: Callable) -> str:
         C = W @ W.T + sigma**2 * torch.eye(dim).double()
         gain = torch.linalg.solve(C, W).T  # W^T C^-1
         mean, covariance = (x - b) @ gain.T, eye - gain @ W
-        got = answer(x, W, b, sigma)
-        if not isinstance(got, tuple) or len(got) != 2:
-            raise Mistake("Return two tensors: `return mean, covariance`.")
+        got = unpack(answer(x, W, b, sigma), "mean, covariance")
         precision = torch.linalg.inv(covariance)
         with_sigma = eye + W.T @ W / sigma
         least_squares = torch.linalg.inv(W.T @ W)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from .checking import Mistake, checker, compare
+from .checking import checker, compare, unpack
 
 
 def _covariance(size: int, rng: torch.Generator) -> Tensor:
@@ -18,12 +18,6 @@ def _cases() -> Iterator[tuple[torch.Generator, int, int, int]]:
     """(generator, B, D, L): non-square, three seeds."""
     for seed, sizes in enumerate(((3, 5, 2), (2, 4, 3), (4, 6, 1))):
         yield torch.Generator().manual_seed(seed), *sizes
-
-
-def _several(got, names: str, count: int) -> tuple:
-    if not isinstance(got, tuple) or len(got) != count:
-        raise Mistake(f"Return {count} tensors: `return {names}`.")
-    return got
 
 
 @checker("02.a")
@@ -51,9 +45,8 @@ def ppca_elbo(answer: Callable) -> str:
             answer(x, W, b, sigma, mu, cov),
             log_lik - kl,
             {
-                "The spread of q is forgotten: this is log p(x|z) at the mean of q. Which trace is missing?": (
-                    at_mean - kl
-                ),
+                "The spread of q is forgotten: this is log p(x|z) at the mean of q. Which trace is "
+                "missing?": at_mean - kl,
                 "The KL is missing.": log_lik,
                 "The KL is added. Which way does it push the bound?": log_lik + kl,
                 "This is the loss, -ELBO. Return the bound itself.": kl - log_lik,
@@ -75,7 +68,7 @@ def ppca_elbo(answer: Callable) -> str:
 
 @checker("02.b")
 def mean_field(answer: Callable) -> str:
-    """answer(cov): posterior covariance `[L, L]` -> variances `[L]` of the best diagonal q, and KL(q||p) `[]`."""
+    """answer(cov): posterior covariance `[L, L]` -> variances `[L]` of the best diagonal q, KL(q||p) `[]`."""
     for seed, size in enumerate((2, 3, 5)):
         cov = _covariance(size, torch.Generator().manual_seed(seed))
         p = MultivariateNormal(torch.zeros(size).double(), cov)
@@ -85,18 +78,17 @@ def mean_field(answer: Callable) -> str:
 
         # 1 / precision_ll is the variance of z_l given all the others: condition one by one.
         best = torch.stack([_conditional_variance(cov, i) for i in range(size)])
-        variances, kl = _several(answer(cov), "variances, kl", 2)
+        variances, kl = unpack(answer(cov), "variances, kl")
         compare(
             variances,
             best,
             {
-                "These are the variances of each code with the others unknown, best by the forward KL(p || q). "
-                "Which matrix holds the variances with the others known?": cov.diagonal(),
+                "These are the variances of each code with the others unknown, best by the forward "
+                "KL(p || q). Which matrix holds the variances with the others known?": cov.diagonal(),
                 "This is the diagonal of the precision. A variance is one over it.": 1 / best,
                 "These are standard deviations.": best.sqrt(),
-                "These are the eigenvalues of the covariance, the variances along its own axes: q cannot turn.": (
-                    torch.linalg.eigvalsh(cov)
-                ),
+                "These are the eigenvalues of the covariance, the variances along its own axes: q cannot "
+                "turn.": torch.linalg.eigvalsh(cov),
                 "This is 1 over the diagonal of the covariance. Invert the matrix first, then take the "
                 "diagonal.": 1 / cov.diagonal(),
                 "This is a matrix; the variances are its diagonal, `[L]`.": torch.diag(best),
@@ -140,7 +132,7 @@ def m_step(answer: Callable) -> str:
         W = torch.linalg.lstsq(nodes, repeated).solution.T
         variance = (repeated - nodes @ W.T).square().mean()
 
-        got_W, got_variance = _several(answer(x, mu, cov), "W, variance", 2)
+        got_W, got_variance = unpack(answer(x, mu, cov), "W, variance")
         second_moment = mu.T @ mu + points * cov
         once = torch.linalg.solve(mu.T @ mu + cov, mu.T @ x).T
         compare(
@@ -176,7 +168,7 @@ def m_step(answer: Callable) -> str:
 
 @checker("02.d")
 def information_terms(answer: Callable) -> str:
-    """answer(A, cov, C): A `[L, D]`, cov `[L, L]`, C `[D, D]` -> rate, information, KL(q(z)||p(z)), each `[]`."""
+    """answer(A, cov, C): `[L, D]`, `[L, L]`, `[D, D]` -> rate, information, KL(q(z)||p(z)), each `[]`."""
     for rng, _, dim, latent in _cases():
         A = torch.randn(latent, dim, generator=rng).double()
         cov, C = _covariance(latent, rng), _covariance(dim, rng)
@@ -191,7 +183,7 @@ def information_terms(answer: Callable) -> str:
         information = kl_divergence(joint, product)
         rate = information + aggregate_kl
         at_zero = kl_divergence(MultivariateNormal(zero, cov), p)
-        got = _several(answer(A, cov, C), "rate, information, aggregate_kl", 3)
+        got = unpack(answer(A, cov, C), "rate, information, aggregate_kl")
         compare(
             got[1],
             information,

@@ -1,4 +1,4 @@
-"""Maximise an exact objective to full precision, where no minibatch is needed."""
+"""Maximise an exact objective, where no minibatch is needed."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,12 @@ def maximise(objective: Callable[..., Tensor], *start: Tensor, steps: int = 1000
     """
     parameters = [p.detach().clone().requires_grad_() for p in start]
     optimizer = torch.optim.LBFGS(
-        parameters, max_iter=steps, tolerance_grad=1e-9, tolerance_change=0, line_search_fn="strong_wolfe"
+        parameters,
+        max_iter=steps,
+        max_eval=25 * steps,
+        tolerance_grad=1e-9,
+        tolerance_change=0,
+        line_search_fn="strong_wolfe",
     )
 
     def loss() -> Tensor:
@@ -23,9 +28,9 @@ def maximise(objective: Callable[..., Tensor], *start: Tensor, steps: int = 1000
         value.backward()
         return value
 
-    values = torch.stack([optimizer.step(loss).detach(), objective(*parameters).detach()])
-    if not values.isfinite().all():
-        raise ArithmeticError(
-            f"the objective went from {-values[0]:g} to {values[1]:g}; start where it is finite."
-        )
+    if not (first := objective(*parameters)).isfinite():
+        raise ArithmeticError(f"the objective is {first:g} at the start; begin where it is finite")
+    optimizer.step(loss)
+    if not (last := objective(*parameters)).isfinite():
+        raise ArithmeticError(f"the objective went from {first:g} to {last:g}; it may have no maximum")
     return [p.detach() for p in parameters]

@@ -13,10 +13,13 @@ class PPCA:
     """
 
     def __init__(self, W: Tensor, b: Tensor, sigma: Tensor | float):
-        if W.ndim != 2 or b.shape != W.shape[:1]:
-            raise ValueError(f"W must be [D, L] and b [D], got {list(W.shape)} and {list(b.shape)}")
+        if W.ndim != 2 or b.shape != W.shape[:1] or b.dtype != W.dtype:
+            raise ValueError(
+                f"W must be [D, L] and b [D], of one dtype, got {list(W.shape)} {W.dtype} and "
+                f"{list(b.shape)} {b.dtype}"
+            )
         self.W, self.b, self.sigma = W, b, torch.as_tensor(sigma, dtype=W.dtype)
-        if self.sigma.ndim or not self.sigma > 0:
+        if self.sigma.ndim or not 0 < self.sigma < torch.inf:
             raise ValueError(f"sigma must be one positive number, got {sigma}")
 
     @property
@@ -29,15 +32,18 @@ class PPCA:
         return Independent(Normal(z @ self.W.T + self.b, self.sigma), 1)
 
     def marginal(self) -> MultivariateNormal:
-        """p(x) = N(b, W W^T + sigma^2 I): event `[D]`. Tipping and Bishop (1999), eq. 5."""
+        """p(x) = N(b, W W^T + sigma^2 I): event `[D]`. Bishop (2006), eqs. 12.35 and 12.36."""
         noise = self.sigma**2 * torch.eye(len(self.b), dtype=self.W.dtype)
         return MultivariateNormal(self.b, self.W @ self.W.T + noise)
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
-        """p(z|x) for x `[B, D]`: batch `[B]`, event `[L]`. Tipping and Bishop (1999), eq. 7.
+        """p(z|x) for x `[B, D]`: batch `[B]`, event `[L]`. Bishop (2006), eq. 12.42.
 
         The covariance does not depend on x. Its inverse is I + W^T W / sigma^2.
+        Raises ValueError for another shape of x.
         """
+        if x.ndim != 2 or x.shape[1] != len(self.b):
+            raise ValueError(f"x must be [B, {len(self.b)}], got {list(x.shape)}")
         precision = torch.eye(self.W.shape[1], dtype=self.W.dtype) + self.W.T @ self.W / self.sigma**2
         covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
         mean = (x - self.b) @ self.W @ covariance / self.sigma**2
@@ -49,7 +55,7 @@ class PPCA:
 
     @classmethod
     def maximum_likelihood(cls, x: Tensor, latent_dim: int) -> "PPCA":
-        """The parameters that maximise log p(x), for x `[N, D]`. Tipping and Bishop (1999), eqs. 14 and 15.
+        """The parameters that maximise log p(x), for x `[N, D]`. Bishop (2006), eqs. 12.45 and 12.46.
 
         W is determined up to a rotation of z; here its columns are orthogonal, largest first.
         Raises ValueError unless 1 <= latent_dim < D and the data leave a variance for sigma.
@@ -59,7 +65,8 @@ class PPCA:
         b = x.mean(0)
         eigenvalues, eigenvectors = torch.linalg.eigh((x - b).T @ (x - b) / len(x))  # ascending
         variance = eigenvalues[:-latent_dim].mean()
-        if not variance > 0:
+        rounding = len(eigenvalues) * torch.finfo(x.dtype).eps * eigenvalues[-1]
+        if not variance > rounding:
             raise ValueError(
                 f"{len(x)} points leave no noise behind {latent_dim} components, so the likelihood has no "
                 "maximum. Use more data or a smaller latent_dim."

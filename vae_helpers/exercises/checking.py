@@ -58,12 +58,12 @@ def compare(got, truth: Tensor, mistakes: dict[str, Tensor]) -> None:
     """
     if not isinstance(got, Tensor):
         raise _wrong_type(got, f"a tensor of shape {list(truth.shape)}")
-    if _same(got, truth):
+    if same(got, truth):
         return
     for message, value in mistakes.items():
-        if _same(got, value):
+        if same(got, value):
             raise Mistake(message)
-    if got.ndim > truth.ndim and _same(got.squeeze(), truth.squeeze()):
+    if got.ndim > truth.ndim and same(got.squeeze(), truth.squeeze()):
         raise Mistake(f"The numbers are right; the shape is {list(got.shape)}, expected {list(truth.shape)}.")
     if got.shape != truth.shape:
         raise Mistake(
@@ -99,6 +99,10 @@ def _on_copies(answer: Callable) -> Callable:
     return lambda *inputs: answer(*(x.clone() if isinstance(x, Tensor) else x for x in inputs))
 
 
-def _same(a: Tensor, b: Tensor) -> bool:
-    """Equal in shape and value; 1e-4 relative leaves room for float32 sums in another order."""
-    return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
+def same(a, b: Tensor) -> bool:
+    """Whether a is a tensor equal to b; 1e-4 relative leaves room for float32 sums in another order."""
+    return (
+        isinstance(a, Tensor)
+        and a.shape == b.shape
+        and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
+    )

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from itertools import product
 
 import torch
+from scipy.stats import binom
 from torch import Tensor
 
-from .checking import Mistake, checker, compare, unpack
+from .checking import Mistake, checker, compare, same, unpack
 
 
 @checker("01.a")
@@ -35,9 +36,11 @@ def log_p_estimate(answer: Callable) -> str:
             .exp()
             .mean()
             .log(),
+            "log B is subtracted; the mean is over the K samples.": truth + math.log(k / points),
+            "The maximum was taken out and not put back.": truth - log_lik.max(0).values,
         }
         compare(answer(log_lik), truth, wrong)
-        _survives(answer, log_lik, 1000.0, truth - 1000.0, "exp(-1000) is 0, and its logarithm is infinite")
+        _survives(answer, log_lik, -1, truth, "exp(-1000) is 0, and its logarithm is infinite")
     return "An average of probabilities, taken without ever leaving the logarithms."
 
 
@@ -58,33 +61,47 @@ def effective_sample_size(answer: Callable) -> str:
             / w.amax(0),
             "The sums are over data points. Samples come first: `[K, B]`.": w.sum(1).square()
             / w.square().sum(1),
-            "The square of the sum is missing: this is the sum of w over the sum of w^2.": w.sum(0)
+            "The square of the sum is missing: in logarithms, twice the first logsumexp.": w.sum(0)
             / w.square().sum(0),
             "This treats the log-weights as if they were the weights.": log_w.sum(0).square()
             / log_w.square().sum(0),
             "This is one number for everything. Each data point has its own.": w.sum().square()
             / w.square().sum(),
+            "The square of a weight is taken as the square of its logarithm. What is log(w^2)?": (
+                2 * log_w.logsumexp(0) - log_w.square().logsumexp(0)
+            ).exp(),
+            "This is the exponential of the entropy of the shares: another measure, larger than the ESS.": (
+                torch.special.entr(w / w.sum(0)).sum(0).exp()
+            ),
         }
         compare(answer(log_w), truth, wrong)
-        _survives(answer, log_w, 1000.0, truth, "all weights become 0, and 0 / 0 is not a number")
+        _survives(answer, log_w, 0, truth, "all weights become 0, and 0 / 0 is not a number")
     return "It is K for equal weights and 1 if one weight is all, whatever the scale of the weights."
 
 
-def _survives(answer: Callable, log_w: Tensor, shift: float, truth: Tensor, what_happens: str) -> None:
-    """Raise Mistake unless the answer is also right for log-weights lower by `shift` nats."""
-    got = answer(log_w - shift)
+def _survives(answer: Callable, log_w: Tensor, sign: int, truth: Tensor, what_happens: str) -> None:
+    """Raise Mistake unless the answer is also right for log-weights lower by 800 to 4,000 nats.
+
+    Each data point is shifted by another amount, which adds `sign` times the shift to the truth.
+    """
+    shift = torch.linspace(800, 4000, log_w.shape[1]).double()  # exp(-800) is 0 even in float64
+    got = answer(log_w.double() - shift)
     if not torch.isfinite(torch.as_tensor(got)).all():
         raise Mistake(
-            f"Right for moderate numbers, but for log-weights near -{shift:.0f} {what_happens}. "
-            "Which function adds up exponentials safely?"
+            f"Right for moderate numbers, but for log-weights near -1000 {what_happens}. (Each data "
+            "point may need another scale.) Which function adds up exponentials safely?"
         )
-    compare(got, truth, {})
+    if not same(got, truth + sign * shift):
+        raise Mistake(
+            "Right for moderate numbers, but wrong for log-weights near -1000. A small constant under the "
+            "logarithm does not help. Which function adds up exponentials safely?"
+        )
 
 
 @checker("01.c")
 def expected_log_mean(answer: Callable) -> str:
     """answer(a, c, K): exact E[log mean of K weights], each a or c at even odds -> scalar tensor, nats."""
-    for a, c, k in ((0.5, 2.0, 1), (3.0, 0.2, 2), (0.4, 5.0, 7), (1.9, 0.1, 10)):
+    for a, c, k in ((0.5, 3.0, 1), (3.0, 0.2, 2), (0.4, 5.0, 7), (1.9, 0.1, 10)):
         truth = math.fsum(math.log(sum(w) / k) for w in product((a, c), repeat=k)) / 2**k
         ways = [math.comb(k, j) / 2**k for j in range(k + 1)]
         means = [(j * a + (k - j) * c) / k for j in range(k + 1)]
@@ -103,9 +120,6 @@ def expected_log_mean(answer: Callable) -> str:
             "The probabilities do not add up to 1: there are 2^K outcomes.": math.fsum(
                 math.comb(k, j) * math.log(m) for j, m in enumerate(means)
             ),
-            "This is the logarithm of the expected mean: the logarithm goes inside the expectation here.": (
-                math.log(math.fsum(p * m for p, m in zip(ways, means, strict=True)))
-            ),
             "This is the expectation for the sum of the weights: divide by K inside the logarithm.": truth
             + math.log(k),
             "This is the Taylor approximation. The exact value is a finite sum.": math.log((a + c) / 2)
@@ -119,7 +133,15 @@ def expected_log_mean(answer: Callable) -> str:
             "The expectation is right; from it the truth was subtracted: that is the bias.": truth
             - math.log((a + c) / 2),
         }
-        compare(answer(a, c, k), torch.tensor(truth), {m: torch.tensor(v) for m, v in wrong.items()})
+        got = answer(a, c, k)
+        compare(got, torch.tensor(truth), {m: torch.tensor(v) for m, v in wrong.items()})
+        if not torch.equal(got, answer(a, c, k)):
+            raise Mistake("It gives another answer each time. The exact expectation needs no sampling.")
+    a, c, k = 1.9, 0.1, 100  # binomial probabilities from scipy, 2^100 outcomes are too many
+    means = [(j * a + (k - j) * c) / k for j in range(k + 1)]
+    ways = binom(k, 0.5).pmf(range(k + 1))
+    truth = math.fsum(p * math.log(m) for p, m in zip(ways, means, strict=True))
+    compare(answer(a, c, k), torch.tensor(truth), {})
     return "A finite sum over how many weights are large: the bias without any sampling error."
 
 
@@ -136,6 +158,10 @@ def ppca_posterior(answer: Callable) -> str:
         mean, covariance = (x - b) @ gain.T, eye - gain @ W
         got = unpack(answer(x, W, b, sigma), "mean, covariance")
         precision = torch.linalg.inv(covariance)
+        if same(got[0], covariance):
+            raise Mistake("Return the mean first, then the covariance.")
+        if isinstance(got[1], Tensor) and got[1].ndim == 3:
+            raise Mistake("The covariance does not depend on x: return one, [L, L], for all data points.")
         with_sigma = eye + W.T @ W / sigma
         least_squares = torch.linalg.inv(W.T @ W)
         compare(
@@ -147,6 +173,12 @@ def ppca_posterior(answer: Callable) -> str:
                 "The prior is missing: where is the identity?": sigma**2 * least_squares,
                 "A factor sigma^2 is missing: (W^T W + sigma^2 I)^-1 is not yet the covariance.": covariance
                 / sigma**2,
+                "sigma^2 is in two places: multiply through, and only one is left.": sigma**2
+                * torch.linalg.inv(W.T @ W / sigma**2 + eye),
+                "This is its diagonal only: given x, the codes are correlated.": torch.diag(
+                    covariance.diagonal()
+                ),
+                "This is a Cholesky factor of the covariance.": torch.linalg.cholesky(covariance),
                 "The noise is missing: there is no sigma in it.": torch.linalg.inv(eye + W.T @ W),
                 "W^T W is multiplied by sigma^2. Less noise should make the posterior narrower.": (
                     torch.linalg.inv(eye + sigma**2 * W.T @ W)
@@ -165,6 +197,7 @@ def ppca_posterior(answer: Callable) -> str:
                 "In the mean, the covariance is missing: this is W^T (x - b) / sigma^2.": (x - b)
                 @ W
                 / sigma**2,
+                "This is (x - b) W: the precision and sigma are still missing.": (x - b) @ W,
                 "The mean has the wrong sign: is it x - b or b - x?": -mean,
             },
         )

@@ -51,6 +51,15 @@ def ppca_elbo(answer: Callable) -> str:
                 "The KL is added. Which way does it push the bound?": log_lik + kl,
                 "This is the loss, -ELBO. Return the bound itself.": kl - log_lik,
                 "The KL is the wrong way round, KL(p(z) || q).": log_lik - kl_divergence(standard, q),
+                "In the KL, log det has the wrong sign: for a very narrow q the KL must be large.": log_lik
+                - kl
+                - torch.logdet(cov),
+                "The squares are divided by sigma, not by sigma squared.": sigma * (log_lik + half_dim)
+                - half_dim
+                - kl,
+                "The squared error is summed over the batch; each data point has its own.": log_lik
+                - kl
+                - ((x - b - mu @ W.T).square().sum() - (x - b - mu @ W.T).square().sum(-1)) / (2 * sigma**2),
                 "b is forgotten.": without_b - kl,
                 "D is missing: the constant is -1/2 log(2 pi sigma^2) for each of the D dimensions.": log_lik
                 - kl
@@ -101,6 +110,7 @@ def mean_field(answer: Callable) -> str:
             {
                 "The KL has the wrong sign: it is never negative.": -truth,
                 "The KL lacks the factor 1/2.": 2 * truth,
+                "In the KL, the logarithms of the variances have the wrong sign.": truth + best.log().sum(),
                 "This is the KL of the marginal variances, the diagonal of cov.": price(cov.diagonal()),
                 "This is the KL the other way round, KL(p || q).": kl_divergence(
                     p, MultivariateNormal(p.mean, torch.diag(best))
@@ -222,4 +232,4 @@ def information_terms(answer: Callable) -> str:
                 "L is missing from the rate: it must be 0 if q(z|x) is the prior.": rate + latent / 2,
             },
         )
-    return "The rate is information plus what does not fit the prior, to the last digit."
+    return "The rate is information plus what does not fit the prior."

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Kumaraswamy, Normal, SigmoidTransform, TransformedDistribution
 
-from .checking import Mistake, checker, compare
+from .checking import Mistake, checker, compare, same
 
 
 @checker("03.a")
@@ -22,6 +22,16 @@ def score_gradient(answer: Callable) -> str:
         wrong = {
             "This is the colleague's estimator: the baseline of a sample contains the sample itself, so the "
             "gradient shrinks by (K - 1) / K. Leave it out.": ((f - f.mean(0)) * score).mean(0),
+            "The baseline is taken over the other data points, dimension 1. The samples are dimension 0.": (
+                (f - (f.sum(1, keepdim=True) - f) / (points - 1)) * score
+            ).mean(0),
+            "f - f.sum(0) - f: the difference needs brackets before it is divided.": (
+                (f - f.sum(0) - f / (k - 1)) * score
+            ).mean(0),
+            "This is the best constant, estimated from the samples that it is used on: biased again. Each "
+            "sample needs a baseline that has not seen it.": (
+                (f - (f * score**2).sum(0) / score.square().sum(0)) * score
+            ).mean(0),
             "There is no baseline: right on average, but with all the noise.": (f * score).mean(0),
             "The others are summed, not averaged: how many are there?": ((f - others) * score).mean(0),
             "The sum of the others is divided by K; there are K - 1 of them.": (
@@ -54,7 +64,10 @@ def sample_gaussian(answer: Callable) -> str:
         torch.manual_seed(0)
         for k, shape in ((4000, (2, 3)), (4000, (3, 1))):
             mu, log_var = torch.randn(shape).requires_grad_(), torch.randn(shape).requires_grad_()
-            _check_samples(answer(mu, log_var, k), mu, log_var, k)
+            z = answer(mu, log_var, k)
+            _check_samples(z, mu, log_var, k)
+            if torch.equal(z, answer(mu, log_var, k)):
+                raise Mistake("Called twice, it returns the same samples. The noise must be fresh each time.")
     return "Fresh noise for every sample, and a gradient to both parameters."
 
 
@@ -98,6 +111,17 @@ def _check_samples(z: Tensor, mu: Tensor, log_var: Tensor, k: int) -> None:
                     "The samples of different data points or dimensions move together: they share their "
                     "noise. Which shape must the noise have?"
                 )
+        if noise[:, 0].unique().numel() < 0.9 * k:  # float32 repeats itself by chance now and then
+            raise Mistake("Some samples of a data point are the same. Draw fresh noise for each of the K.")
+        if (noise**4).mean(0).sub(3).abs().max() > 0.8:  # five standard errors of sqrt(96 / 4000)
+            raise Mistake("The noise is not Gaussian: it has the right variance, but the wrong tails.")
+        wanted = 2 * z.sum(0), (z * (z - mu)).sum(0)  # by the path: dz/dmu = 1, dz/dlog_var = (z - mu) / 2
+        for name, gradient, right in zip(("mu", "log_var"), gradients, wanted, strict=True):
+            if not torch.allclose(gradient.double(), right.double(), rtol=1e-3, atol=1e-2 * k**0.5):
+                raise Mistake(
+                    f"A gradient reaches {name}, but it is not that of mu + sigma * eps. (torch.normal, for "
+                    "one, passes zeros.) Draw standard normal noise, then shift and scale it."
+                )
 
 
 @checker("03.c")
@@ -111,27 +135,40 @@ def sample_kumaraswamy(answer: Callable) -> str:
         other, truth = (_push(q, noise) for noise in (u, 1 - u))
         a, b = a.requires_grad_(), b.requires_grad_()
         got = answer(u, a, b)
-        if isinstance(got, Tensor) and got.shape == other.shape and torch.allclose(got, other, atol=1e-4):
-            truth = other  # u and 1 - u are equally good noise
-        wrong = {
-            "a and b are exchanged: which power is the inner one in the distribution function?": (
-                1 - (1 - u) ** (1 / a)
-            )
-            ** (1 / b),
-            "This is the distribution function. Its inverse is wanted.": 1 - (1 - u**a) ** b,
-            "The powers are not inverted: to undo a power of a, take a power of 1 / a.": (1 - (1 - u) ** b)
-            ** a,
-            "The outer root is missing: this is z^a.": 1 - (1 - u) ** (1 / b),
-            "The inner subtraction is missing: solve (1 - z^a)^b = 1 - u step by step.": ((1 - u) ** (1 / b))
-            ** (1 / a),
-            "1 - u is missing in one place: solve (1 - z^a)^b = 1 - u.": (u ** (1 / b)) ** (1 / a),
-            "This is 1 - z.": 1 - truth,
-            "The inner root is missing: b plays no part.": u ** (1 / a),
-        }
-        compare(got, truth, {m: v.detach() for m, v in wrong.items()})
-        if not got.requires_grad:
-            raise Mistake("The values are right, but no gradient reaches a and b.")
+        mistakes = _kumaraswamy_mistakes(u, a, b).values()
+        if any(same(got, value) for value in (other, *mistakes)):
+            truth = other  # solved with u for 1 - u: equally good noise
+        wrong = {"This is the distribution function. Its inverse is wanted.": 1 - (1 - u**a) ** b}
+        compare(got, truth, wrong | _kumaraswamy_mistakes(1 - u if truth is not other else u, a, b))
+        for name, gradient in zip("ab", _gradients(got, a, b), strict=True):
+            if gradient is None:
+                raise Mistake(f"The values are right, but no gradient reaches {name}.")
     return "Uniform noise goes in, and a gradient comes out: the inverse is the path."
+
+
+def _kumaraswamy_mistakes(v: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+    """What goes wrong in solving (1 - z^a)^b = v."""
+    return {
+        "a and b are exchanged: which power is the inner one in the distribution function?": (
+            (1 - v ** (1 / a)) ** (1 / b)
+        ),
+        "The powers are not inverted: to undo a power of a, take a power of 1 / a.": (1 - v**b) ** a,
+        "The powers are not inverted, and a and b are exchanged.": (1 - v**a) ** b,
+        "The outer power is not inverted: to undo a power of a, take a power of 1 / a.": (1 - v ** (1 / b))
+        ** a,
+        "The inner power is not inverted: to undo a power of b, take a power of 1 / b.": (1 - v**b)
+        ** (1 / a),
+        "The outer root is missing: this is z^a.": 1 - v ** (1 / b),
+        "The subtraction is missing: from (1 - z^a)^b go to z^a step by step.": v ** (1 / (a * b)),
+        "This is 1 - z.": 1 - (1 - v ** (1 / b)) ** (1 / a),
+        "The inner root is missing: b plays no part.": (1 - v) ** (1 / a),
+    }
+
+
+def _gradients(value: Tensor, *inputs: Tensor) -> tuple:
+    if not value.requires_grad:
+        return (None,) * len(inputs)
+    return torch.autograd.grad(value.sum(), inputs, allow_unused=True)
 
 
 def _push(q: Kumaraswamy, noise: Tensor) -> Tensor:
@@ -172,6 +209,18 @@ def logit_normal_log_prob(answer: Callable) -> str:
             "The Gaussian lacks its -log sigma.": truth + 0.5 * log_var.sum(-1),
             "The factor 1/2 of log_var is missing: -log sigma is -log_var / 2.": truth
             - 0.5 * log_var.sum(-1),
+            "z is passed through the sigmoid again: dz/dy is z (1 - z) itself.": (
+                log_normal - torch.log(torch.sigmoid(z) * torch.sigmoid(-z))
+            ).sum(-1),
+            "The logarithm of the log-determinant is missing: this subtracts dz/dy itself.": (
+                log_normal - z * (1 - z)
+            ).sum(-1),
+            "The squared deviation lacks its factor 1/2.": truth - 0.5 * noise.square().sum(-1),
+            "The constant is counted once; it belongs to each of the L dimensions.": truth
+            + constant * (1 - 1 / shape[1]),
+            "The squared deviation is divided by sigma, not by sigma squared.": truth
+            + 0.5 * (noise.square() * (1 - sigma)).sum(-1),
+            "This is the density; its logarithm is wanted.": truth.exp(),
             "Only half of the log-determinant is there: dz/dy = z (1 - z).": (log_normal - z.log()).sum(-1),
         }
         compare(answer(z, mu, log_var), truth, wrong)

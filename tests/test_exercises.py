@@ -181,6 +181,9 @@ MUTANTS = {
         (lambda *args: -ppca_elbo(*args), "This is the loss"),
         (lambda *args: ppca_elbo(*args, det=-1.0), "log det has the wrong sign"),
         (lambda *args: ppca_elbo(*args, power=1), "by sigma, not by sigma squared"),
+        (lambda x, W, b, s, mu, cov: ppca_elbo(x, W, b, s**0.5, mu, cov), "read as the variance"),
+        (lambda *args: ppca_elbo(*args) - gaussian_kl(*args[-2:]), "The KL lacks its factor"),
+        (lambda *args: ppca_elbo(*args) - args[-1].shape[0] / 2, "L is missing"),
         (lambda x, W, b, s, mu, cov: ppca_elbo(x, W, 0 * b, s, mu, cov), "b is forgotten"),
         (lambda *args: ppca_elbo(*args).mean(), "one number for the batch"),
         (lambda *args: ppca_elbo(*args).sum(), "A sum over data points"),
@@ -218,6 +221,11 @@ MUTANTS = {
         ),
     ],
     "02.b": [
+        (lambda cov: diagonal_price(cov)[::-1], "Return the variances first"),
+        (
+            lambda cov: (diagonal_price(cov)[0], 0.5 * (cov.diagonal().log().sum() - torch.logdet(cov))),
+            "least price by the forward KL",
+        ),
         (changed(diagonal_price, 0, lambda v: 1 / v), "diagonal of the precision"),
         (changed(diagonal_price, 0, torch.sqrt), "standard deviations"),
         (changed(diagonal_price, 0, torch.diag), "This is a matrix"),
@@ -250,6 +258,7 @@ MUTANTS = {
         ),
     ],
     "02.c": [
+        (lambda *args: m_step(*args)[::-1], "Return W first"),
         (lambda x, mu, cov: m_step(x, mu, 0 * cov), "The covariance is forgotten"),
         (lambda x, mu, cov: m_step(x, mu, cov, n=1), "added once"),
         (changed(m_step, 0, lambda W: W.T), "W transposed"),
@@ -272,6 +281,15 @@ MUTANTS = {
         (changed(information, 1, lambda value: 2 * value), "lacks the factor 1/2"),
         (lambda A, cov, C: (0, 0.5 * torch.logdet(A @ C @ A.T + cov), 0), "entropy of q(z)"),
         (lambda *args: [information(*args)[i] for i in (0, 2, 1)], "Second comes the information"),
+        (lambda *args: [information(*args)[i] for i in (1, 0, 2)], "First comes the rate"),
+        (changed(information, 2, lambda value: 2 * value), "aggregate lacks the factor"),
+        (
+            lambda A, cov, C: (
+                *information(A, cov, C)[:2],
+                0.5 * ((A @ C @ A.T).trace() - len(cov) - torch.logdet(A @ C @ A.T)),
+            ),
+            "aggregate posterior lacks the noise",
+        ),
         (
             lambda A, cov, C: (0, 0.5 * (torch.logdet(A @ C @ A.T) - torch.logdet(cov)), 0),
             "q(z) lacks the noise",

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from .checking import checker, compare, unpack
+from .checking import Mistake, checker, compare, same, unpack
 
 
 def _covariance(size: int, rng: torch.Generator) -> Tensor:
@@ -54,6 +54,12 @@ def ppca_elbo(answer: Callable) -> str:
                 "In the KL, log det has the wrong sign: for a very narrow q the KL must be large.": log_lik
                 - kl
                 - torch.logdet(cov),
+                "sigma is read as the variance.": Independent(Normal(nodes @ W.T + b, sigma**0.5), 1)
+                .log_prob(x)
+                .mean(0)
+                - kl,
+                "The KL lacks its factor 1/2.": log_lik - 2 * kl,
+                "L is missing from the KL: it must be 0 for the prior itself.": log_lik - kl - latent / 2,
                 "The squares are divided by sigma, not by sigma squared.": sigma * (log_lik + half_dim)
                 - half_dim
                 - kl,
@@ -88,6 +94,8 @@ def mean_field(answer: Callable) -> str:
         # 1 / precision_ll is the variance of z_l given all the others: condition one by one.
         best = torch.stack([_conditional_variance(cov, i) for i in range(size)])
         variances, kl = unpack(answer(cov), "variances, kl")
+        if same(variances, price(best)):
+            raise Mistake("Return the variances first, then the KL.")
         compare(
             variances,
             best,
@@ -111,6 +119,8 @@ def mean_field(answer: Callable) -> str:
                 "The KL has the wrong sign: it is never negative.": -truth,
                 "The KL lacks the factor 1/2.": 2 * truth,
                 "In the KL, the logarithms of the variances have the wrong sign.": truth + best.log().sum(),
+                "This is the least price by the forward KL. By the reverse KL the precision takes the place "
+                "of the covariance.": 0.5 * (cov.diagonal().log().sum() - torch.logdet(cov)),
                 "This is the KL of the marginal variances, the diagonal of cov.": price(cov.diagonal()),
                 "This is the KL the other way round, KL(p || q).": kl_divergence(
                     p, MultivariateNormal(p.mean, torch.diag(best))
@@ -143,6 +153,8 @@ def m_step(answer: Callable) -> str:
         variance = (repeated - nodes @ W.T).square().mean()
 
         got_W, got_variance = unpack(answer(x, mu, cov), "W, variance")
+        if same(got_W, variance):
+            raise Mistake("Return W first, then sigma^2.")
         second_moment = mu.T @ mu + points * cov
         once = torch.linalg.solve(mu.T @ mu + cov, mu.T @ x).T
         compare(
@@ -204,6 +216,7 @@ def information_terms(answer: Callable) -> str:
                 * torch.logdet(A @ C @ A.T + cov),
                 "In the information, q(z) lacks the noise: its covariance is A C A^T + cov.": 0.5
                 * (torch.logdet(A @ C @ A.T) - torch.logdet(cov)),
+                "First comes the rate, second the information.": rate,
                 "Second comes the information, third the KL of the aggregate.": aggregate_kl,
             },
         )
@@ -212,10 +225,9 @@ def information_terms(answer: Callable) -> str:
             aggregate_kl,
             {
                 "The aggregate posterior lacks the noise: its covariance is A C A^T + cov.": kl_divergence(
-                    MultivariateNormal(zero, A @ C @ A.T + 1e-300 * eye), p
-                )
-                if latent < dim
-                else aggregate_kl,
+                    MultivariateNormal(zero, A @ C @ A.T), p
+                ),
+                "The KL of the aggregate lacks the factor 1/2.": 2 * aggregate_kl,
                 "This is the KL of q(z|x) at x = 0, not of the aggregate.": at_zero,
                 "The KL is the wrong way round, KL(p(z) || q(z)).": kl_divergence(p, aggregate),
                 "L is missing from the KL: it must be 0 for the prior itself.": aggregate_kl + latent / 2,

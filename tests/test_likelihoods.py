@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
-from vae_helpers import Bernoulli, Gaussian
+from vae_helpers import Bernoulli, ContinuousBernoulli, Gaussian
 from vae_helpers.evaluation import unchecked_distributions
 
 
 def test_event_and_batch_shapes():
     parameters = torch.randn(6, 4, 1, 3, 2)
-    for likelihood in (Bernoulli(), Gaussian(0.5), Gaussian("learned")):
+    for likelihood in (Bernoulli(), ContinuousBernoulli(), Gaussian(0.5), Gaussian("learned")):
         p = likelihood(parameters, event_dims=3)
         assert p.batch_shape == (6, 4) and p.event_shape == (1, 3, 2)
         assert p.sample().shape == parameters.shape
@@ -55,8 +55,96 @@ def test_learned_sigma_reaches_the_root_mean_squared_error():
 
 @pytest.mark.parametrize("sigma", [0, -1, math.nan, math.inf, "optimistic", None])
 def test_an_impossible_sigma_is_refused(sigma):
-    with pytest.raises(ValueError, match="sigma must be a positive number or 'learned'"):
+    with pytest.raises(ValueError, match="sigma must be a positive number, 'learned' or 'optimal'"):
         Gaussian(sigma)
+    with pytest.raises(ValueError, match="floor must be a number of at least 0"):
+        Gaussian(floor=-0.1)
+
+
+@pytest.mark.parametrize("pixels", [(), (1, 3, 2)])
+def test_the_optimal_sigma_maximises_the_batch_s_likelihood(pixels):
+    mean, x = torch.randn(6, 4, 1, 3, 2, dtype=torch.float64), torch.rand(4, 1, 3, 2, dtype=torch.float64)
+    likelihood = Gaussian("optimal", pixels).double().train()
+    got = likelihood(mean, 3).log_prob(x)
+    mse = (x - mean).square().mean(tuple(range(5 - len(pixels))))
+    expected = torch.distributions.Normal(mean, mse.sqrt()).log_prob(x).sum((-1, -2, -3))
+    torch.testing.assert_close(got, expected)
+    for factor in (0.9, 0.99, 1.01, 1.1):
+        assert torch.distributions.Normal(mean, factor * mse.sqrt()).log_prob(x).sum() < got.sum()
+
+
+def test_the_optimal_sigma_needs_no_gradient_of_its_own():
+    x = torch.rand(5, 3, dtype=torch.float64)
+    mean = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    (got,) = torch.autograd.grad(Gaussian("optimal").double()(mean, 1).log_prob(x).sum(), mean)
+    sigma = (x - mean).square().mean().sqrt()  # with its gradient: the envelope theorem says it adds nothing
+    (full,) = torch.autograd.grad(torch.distributions.Normal(mean, sigma).log_prob(x).sum(), mean)
+    torch.testing.assert_close(got, full)
+
+
+def test_in_evaluation_the_optimal_sigma_is_that_of_training():
+    likelihood = Gaussian("optimal").double()
+    for _ in range(1000):
+        likelihood(torch.zeros(50, 3), 1).log_prob(0.2 * torch.randn(50, 3, dtype=torch.float64))
+    likelihood.eval()
+    sigma = (0.5 * likelihood.log_var).exp().item()
+    # About 200 batches of 150 numbers count; log of a mean square is low by 1 / 150.
+    assert sigma == pytest.approx(0.2, rel=5 / math.sqrt(2 * 200 * 150) + 1 / 150)
+    x = torch.randn(7, 3, dtype=torch.float64)
+    p = likelihood(torch.zeros(7, 3, dtype=torch.float64), 1)
+    expected = torch.distributions.Normal(0.0, sigma).log_prob(x).sum(-1)
+    torch.testing.assert_close(p.log_prob(x), expected)
+    assert (0.5 * likelihood.log_var).exp().item() == sigma  # looking at test data changes nothing
+    assert p.base_dist.scale.max().item() == pytest.approx(sigma)
+
+
+def test_an_optimal_sigma_before_training():
+    with pytest.raises(RuntimeError, match="train the model first"):
+        Gaussian("optimal").eval()(torch.zeros(2, 3), 1)
+
+
+@pytest.mark.parametrize("pixels", [(), (3,)])
+def test_a_floor_holds_and_does_not_bias(pixels):
+    flat = torch.zeros(40, 3)
+    likelihood = Gaussian("optimal", pixels, floor=0.05)
+    likelihood(flat, 1).log_prob(flat)
+    torch.testing.assert_close((0.5 * likelihood.log_var).exp(), torch.full(pixels, 0.05))
+    x = 0.06 * torch.randn(2000, 3)  # barely above the floor
+    rms = x.square().mean(0 if pixels else (0, 1)).sqrt()
+    optimal = Gaussian("optimal", pixels, floor=0.05)
+    optimal(torch.zeros(2000, 3), 1).log_prob(x)
+    torch.testing.assert_close((0.5 * optimal.log_var).exp(), rms)
+    learned = Gaussian("learned", pixels, floor=0.05)
+    optimizer = torch.optim.Adam(learned.parameters(), lr=0.05)
+    for _ in range(600):
+        optimizer.zero_grad()
+        (-learned(torch.zeros(2000, 3), 1).log_prob(x).mean()).backward()
+        optimizer.step()
+    scale = learned(torch.zeros(1, 3), 1).base_dist.scale[0]
+    torch.testing.assert_close(scale, rms.expand(3), rtol=1e-3, atol=0)
+
+
+def test_one_learned_sigma_per_pixel():
+    likelihood = Gaussian("learned", (1, 3, 2))
+    assert likelihood.log_var.shape == (1, 3, 2)
+    likelihood.log_var.data.copy_(torch.arange(6.0).reshape(1, 3, 2))
+    mean, x = torch.randn(5, 4, 1, 3, 2), torch.rand(4, 1, 3, 2)
+    expected = (
+        torch.distributions.Normal(mean, (0.5 * likelihood.log_var).exp()).log_prob(x).sum((-1, -2, -3))
+    )
+    torch.testing.assert_close(likelihood(mean, 3).log_prob(x), expected)
+
+
+def test_the_continuous_bernoulli_is_a_density():
+    logits = torch.tensor([-8.0, -1.0, 0.0, 1e-4, 0.5, 12.0], dtype=torch.float64)
+    grid = torch.linspace(0, 1, 200_001, dtype=torch.float64)[:, None]
+    p = ContinuousBernoulli()(logits[None, :, None], 1)
+    assert p.batch_shape == (1, 6) and p.event_shape == (1,)
+    density = p.log_prob(grid[..., None].expand(-1, 6, 1)).exp()
+    torch.testing.assert_close(torch.trapezoid(density, grid, dim=0), torch.ones(6, dtype=torch.float64))
+    unnormalised = Bernoulli()(logits[None, :, None], 1).log_prob(grid[..., None].expand(-1, 6, 1)).exp()
+    constant = 1 / torch.trapezoid(unnormalised, grid, dim=0)
+    torch.testing.assert_close(density / unnormalised, constant.expand_as(density), rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.5, 255.0, math.nan])

@@ -11,7 +11,7 @@ from .evaluation import (
     kl_per_dimension,
 )
 from .exercises import check
-from .likelihoods import Bernoulli, Gaussian
+from .likelihoods import Bernoulli, ContinuousBernoulli, Gaussian
 from .models import VAE
 from .networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 from .objectives import ELBO, elbo, iwae_bound, log_weights
@@ -25,6 +25,7 @@ __all__ = [
     "VAE",
     "Bernoulli",
     "ClaimFailed",
+    "ContinuousBernoulli",
     "ConvDecoder",
     "ConvEncoder",
     "Gaussian",

@@ -85,7 +85,7 @@ class Gaussian(nn.Module):
 
     sigma      a positive number; "learned", log sigma^2 a parameter that starts at 0; or "optimal": in
                training mode sigma^2 is the batch's mean squared error, which maximises the likelihood
-               (Rybkin et al., 2021), in evaluation mode its mean over the last hundred or so batches
+               (Rybkin et al., 2021), in evaluation mode its mean over the last ten or so batches
     pixels     the shape of x, for one sigma per pixel; by default one for all
     floor      sigma^2 cannot fall below floor^2; whatever is above is still reached exactly
 
@@ -124,6 +124,6 @@ class Gaussian(nn.Module):
         variance = squared.mean(tuple(range(squared.ndim - self.log_var.ndim)))
         log_var = variance.clamp(min=self.floor**2).log()
         now = log_var.to(self.log_var)
-        slow_mean = self.log_var.lerp(now, 0.01)
+        slow_mean = self.log_var.lerp(now, 0.1)
         self.log_var.copy_(torch.where(self.log_var.isnan(), now, slow_mean))  # nan before the first batch
         return log_var

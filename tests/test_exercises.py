@@ -279,7 +279,7 @@ MUTANTS = {
     "02.d": [
         (changed(information, 1, lambda value: -value), "knowing z can only"),
         (changed(information, 1, lambda value: 2 * value), "lacks the factor 1/2"),
-        (lambda A, cov, C: (0, 0.5 * torch.logdet(A @ C @ A.T + cov), 0), "entropy of q(z)"),
+        (lambda A, cov, C: (0, 0.5 * torch.logdet(A @ C @ A.T + cov), 0), "entropy of the aggregate"),
         (lambda *args: [information(*args)[i] for i in (0, 2, 1)], "Second comes the information"),
         (lambda *args: [information(*args)[i] for i in (1, 0, 2)], "First comes the rate"),
         (changed(information, 2, lambda value: 2 * value), "aggregate lacks the factor"),
@@ -292,7 +292,7 @@ MUTANTS = {
         ),
         (
             lambda A, cov, C: (0, 0.5 * (torch.logdet(A @ C @ A.T) - torch.logdet(cov)), 0),
-            "q(z) lacks the noise",
+            "In the information, the aggregate lacks",
         ),
         (changed(information, 2, lambda value: value + 99), "is right. Try it on numbers"),
         (lambda A, cov, C: (*information(A, cov, C)[:2], information(A, cov, 0 * C)[0]), "at x = 0"),

@@ -190,7 +190,7 @@ def m_step(answer: Callable) -> str:
 
 @checker("02.d")
 def information_terms(answer: Callable) -> str:
-    """answer(A, cov, C): `[L, D]`, `[L, L]`, `[D, D]` -> rate, information, KL(q(z)||p(z)), each `[]`."""
+    """answer(A, cov, C): `[L, D]`, `[L, L]`, `[D, D]` -> rate, information, KL(aggregate||p), each `[]`."""
     for rng, _, dim, latent in _cases():
         A = torch.randn(latent, dim, generator=rng).double()
         cov, C = _covariance(latent, rng), _covariance(dim, rng)
@@ -212,9 +212,9 @@ def information_terms(answer: Callable) -> str:
             {
                 "The information has the wrong sign: knowing z can only narrow x down.": -information,
                 "The information lacks the factor 1/2.": 2 * information,
-                "This is the entropy of q(z), up to a constant. What must be subtracted?": 0.5
+                "This is the entropy of the aggregate, up to a constant. What must be subtracted?": 0.5
                 * torch.logdet(A @ C @ A.T + cov),
-                "In the information, q(z) lacks the noise: its covariance is A C A^T + cov.": 0.5
+                "In the information, the aggregate lacks the noise: its covariance is A C A^T + cov.": 0.5
                 * (torch.logdet(A @ C @ A.T) - torch.logdet(cov)),
                 "First comes the rate, second the information.": rate,
                 "Second comes the information, third the KL of the aggregate.": aggregate_kl,
@@ -229,7 +229,7 @@ def information_terms(answer: Callable) -> str:
                 ),
                 "The KL of the aggregate lacks the factor 1/2.": 2 * aggregate_kl,
                 "This is the KL of q(z|x) at x = 0, not of the aggregate.": at_zero,
-                "The KL is the wrong way round, KL(p(z) || q(z)).": kl_divergence(p, aggregate),
+                "The KL is the wrong way round, KL(p(z) || aggregate).": kl_divergence(p, aggregate),
                 "L is missing from the KL: it must be 0 for the prior itself.": aggregate_kl + latent / 2,
             },
         )

@@ -98,6 +98,18 @@ def logit_normal(z, mu, log_var, log_det=1.0, half=0.5, constant=1.0):
 
 
 MUTANTS = {
+    "00.a": [
+        (lambda x, p: Bernoulli(p).log_prob(x).mean(-1), "mean over tosses"),
+        (lambda x, p: Bernoulli(p).log_prob(x).sum(-1) / math.log(2), "in bits"),
+        (lambda x, p: Bernoulli(p).log_prob(x).exp().prod(-1), "the probability, not its logarithm"),
+        (lambda x, p: Bernoulli(1 - p).log_prob(x).sum(-1), "exchanged"),
+        (lambda x, p: -Bernoulli(p).log_prob(x).sum(-1), "sign is wrong"),
+        (lambda x, p: (x * math.log(p)).sum(-1), "Only the ones"),
+        (lambda x, p: Bernoulli(p).log_prob(x).sum(), "sums over everything"),
+        (lambda x, p: Bernoulli(p).log_prob(x), "one number per toss"),
+        (lambda x, p: Binomial(x.shape[1], torch.tensor(p)).log_prob(x.sum(-1)), "in any order"),
+        (lambda x, p: Bernoulli(p).log_prob(x).sum(0), "The shape is [7], expected [3]"),
+    ],
     "01.a": [
         (lambda a: a.mean(0), "mean of the logarithms"),
         (lambda a: a.logsumexp(0), "A sum over samples"),
@@ -417,18 +429,6 @@ MUTANTS = {
             ).sum(-1),
             "evaluated at z, not at y",
         ),
-    ],
-    "00.a": [
-        (lambda x, p: Bernoulli(p).log_prob(x).mean(-1), "mean over tosses"),
-        (lambda x, p: Bernoulli(p).log_prob(x).sum(-1) / math.log(2), "in bits"),
-        (lambda x, p: Bernoulli(p).log_prob(x).exp().prod(-1), "the probability, not its logarithm"),
-        (lambda x, p: Bernoulli(1 - p).log_prob(x).sum(-1), "exchanged"),
-        (lambda x, p: -Bernoulli(p).log_prob(x).sum(-1), "sign is wrong"),
-        (lambda x, p: (x * math.log(p)).sum(-1), "Only the ones"),
-        (lambda x, p: Bernoulli(p).log_prob(x).sum(), "sums over everything"),
-        (lambda x, p: Bernoulli(p).log_prob(x), "one number per toss"),
-        (lambda x, p: Binomial(x.shape[1], torch.tensor(p)).log_prob(x.sum(-1)), "in any order"),
-        (lambda x, p: Bernoulli(p).log_prob(x).sum(0), "The shape is [7], expected [3]"),
     ],
     "04.a": [
         (lambda mu, log_var, eps: mu + log_var.exp() * eps, "scaled by the variance"),

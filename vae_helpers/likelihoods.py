@@ -56,8 +56,10 @@ class GaussianPixels(td.Independent):
 
     def log_prob(self, x: Tensor) -> Tensor:
         mean, event_dims = self.base_dist.loc, self.reinterpreted_batch_ndims
-        check_event_shapes(event_dims, x=x, mean=mean)
-        log_var = self.log_var if self.fit is None else self.fit(x - mean)
+        log_var = self.log_var
+        if self.fit is not None:
+            check_event_shapes(event_dims, x=x, mean=mean)
+            log_var = self.fit(x - mean)
         return gaussian_log_prob(x, mean, log_var, event_dims)
 
 

@@ -87,6 +87,13 @@ def unpack(got, names: str) -> tuple:
     raise _wrong_type(got, f"{names.count(',') + 1} tensors: `return {names}`")
 
 
+def gradients(value: Tensor, *inputs: Tensor) -> tuple:
+    """The gradient of value.sum() with respect to each input, None where none arrives."""
+    if not value.requires_grad:
+        return (None,) * len(inputs)
+    return torch.autograd.grad(value.sum(), inputs, allow_unused=True)
+
+
 def _wrong_type(got, wanted: str) -> Mistake:
     if got is None:
         return Mistake("It returned None: is there a return statement?")

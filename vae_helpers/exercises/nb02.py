@@ -1,11 +1,13 @@
 """Checkers for notebook 02."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
+from ..densities import LOG_2PI
 from .checking import Mistake, checker, compare, same, unpack
 
 
@@ -39,8 +41,8 @@ def ppca_elbo(answer: Callable) -> str:
         q = MultivariateNormal(mu, cov)
         kl = kl_divergence(q, standard)
         without_b = Independent(Normal(nodes @ W.T, sigma), 1).log_prob(x).mean(0)
-        half_dim = 0.5 * dim * torch.log(torch.tensor(2 * torch.pi * sigma**2))
-        constant = torch.tensor(0.5 * dim * 1.8378770664093453).double()  # D/2 log 2 pi
+        half_dim = 0.5 * dim * (LOG_2PI + 2 * math.log(sigma))
+        constant = 0.5 * dim * LOG_2PI
         compare(
             answer(x, W, b, sigma, mu, cov),
             log_lik - kl,

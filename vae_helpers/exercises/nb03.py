@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Kumaraswamy, Normal, SigmoidTransform, TransformedDistribution
 
-from .checking import Mistake, checker, compare, same
+from ..densities import LOG_2PI
+from .checking import Mistake, checker, compare, gradients, same
 
 
 @checker("03.a")
@@ -80,8 +81,8 @@ def _check_samples(z: Tensor, mu: Tensor, log_var: Tensor, k: int) -> None:
         compare(z, torch.zeros(k, *mu.shape), {})
     if not z.requires_grad:
         raise Mistake("The samples carry no gradient. Was something detached, or drawn with sample()?")
-    gradients = torch.autograd.grad(z.square().sum(), [mu, log_var], allow_unused=True, retain_graph=True)
-    for name, gradient in zip(("mu", "log_var"), gradients, strict=True):
+    reached = dict(zip(("mu", "log_var"), gradients(z.square(), mu, log_var), strict=True))
+    for name, gradient in reached.items():
         if gradient is None:
             raise Mistake(f"No gradient reaches {name}.")
     with torch.no_grad():
@@ -116,7 +117,7 @@ def _check_samples(z: Tensor, mu: Tensor, log_var: Tensor, k: int) -> None:
         if (noise**4).mean(0).sub(3).abs().max() > 0.8:  # five standard errors of sqrt(96 / 4000)
             raise Mistake("The noise is not Gaussian: it has the right variance, but the wrong tails.")
         wanted = 2 * z.sum(0), (z * (z - mu)).sum(0)  # by the path: dz/dmu = 1, dz/dlog_var = (z - mu) / 2
-        for name, gradient, right in zip(("mu", "log_var"), gradients, wanted, strict=True):
+        for (name, gradient), right in zip(reached.items(), wanted, strict=True):
             if not torch.allclose(gradient.double(), right.double(), rtol=1e-3, atol=1e-2 * k**0.5):
                 raise Mistake(
                     f"A gradient reaches {name}, but it is not that of mu + sigma * eps. (torch.normal, for "
@@ -140,7 +141,7 @@ def sample_kumaraswamy(answer: Callable) -> str:
             truth = other  # solved with u for 1 - u: equally good noise
         wrong = {"This is the distribution function. Its inverse is wanted.": 1 - (1 - u**a) ** b}
         compare(got, truth, wrong | _kumaraswamy_mistakes(1 - u if truth is not other else u, a, b))
-        for name, gradient in zip("ab", _gradients(got, a, b), strict=True):
+        for name, gradient in zip("ab", gradients(got, a, b), strict=True):
             if gradient is None:
                 raise Mistake(f"The values are right, but no gradient reaches {name}.")
     return "Uniform noise goes in, and a gradient comes out: the inverse is the path."
@@ -165,12 +166,6 @@ def _kumaraswamy_mistakes(v: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _gradients(value: Tensor, *inputs: Tensor) -> tuple:
-    if not value.requires_grad:
-        return (None,) * len(inputs)
-    return torch.autograd.grad(value.sum(), inputs, allow_unused=True)
-
-
 def _push(q: Kumaraswamy, noise: Tensor) -> Tensor:
     for transform in q.transforms:
         noise = transform(noise)
@@ -190,7 +185,7 @@ def logit_normal_log_prob(answer: Callable) -> str:
         per_dim = TransformedDistribution(normal, SigmoidTransform()).log_prob(z)
         log_det = torch.log(z * (1 - z))
         log_normal = normal.log_prob(y)
-        constant = 0.5 * shape[1] * torch.log(torch.tensor(2 * torch.pi))
+        constant = 0.5 * shape[1] * LOG_2PI
         truth = per_dim.sum(-1)
         wrong = {
             "The log-determinant is missing: this is the density of y, not of z.": log_normal.sum(-1),

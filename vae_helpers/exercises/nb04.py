@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from .checking import Mistake, checker, compare
+from .checking import Mistake, checker, compare, gradients
 
 
 def _posteriors() -> Iterator[tuple[torch.Generator, Tensor, Tensor]]:
@@ -44,9 +44,7 @@ def reparameterize(answer: Callable) -> str:
                 "negative). Undo the logarithm first.": mu + log_var.sqrt() * eps,
             },
         )
-        if not z.requires_grad or any(
-            g is None for g in torch.autograd.grad(z.sum(), inputs, allow_unused=True)
-        ):
+        if any(gradient is None for gradient in gradients(z, *inputs)):
             raise Mistake(
                 "The values are right, but no gradient reaches mu and log_var. Was something detached?"
             )

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vae_helpers import Bernoulli, ContinuousBernoulli, Gaussian
+from vae_helpers import VAE, Bernoulli, ContinuousBernoulli, Gaussian, MLPDecoder, MLPEncoder, elbo, fit
 from vae_helpers.evaluation import unchecked_distributions
 
 
@@ -101,6 +101,22 @@ def test_in_evaluation_the_optimal_sigma_is_that_of_training():
 def test_an_optimal_sigma_before_training():
     with pytest.raises(RuntimeError, match="train the model first"):
         Gaussian("optimal").eval()(torch.zeros(2, 3), 1)
+    with pytest.raises(RuntimeError, match="train the model first"):
+        Gaussian("optimal")(torch.zeros(2, 3), 1).sample()
+
+
+def test_after_fit_test_data_do_not_move_the_optimal_sigma():
+    vae = VAE(MLPEncoder(2, (3, 2), [4]), MLPDecoder(2, (3, 2), [4]), Gaussian("optimal"), 2)
+    fit(vae, torch.rand(50, 3, 2), epochs=2, batch_size=10, progress=False, device="cpu")
+    before = vae.likelihood.log_var.item()
+    value = elbo(vae, 3 * torch.rand(1000, 3, 2)).value  # no eval(), no evaluate(): as anyone would call it
+    assert vae.likelihood.log_var.item() == before
+    assert value.mean() < elbo(vae, torch.rand(1000, 3, 2)).value.mean()
+
+
+def test_a_floor_is_for_a_fitted_sigma():
+    with pytest.raises(ValueError, match="this one is fixed at 0.1"):
+        Gaussian(0.1, floor=0.05)
 
 
 @pytest.mark.parametrize("pixels", [(), (3,)])

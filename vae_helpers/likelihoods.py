@@ -47,6 +47,7 @@ class GaussianPixels(td.Independent):
 
     `log_prob(x)` sums over the pixels, in nats, and raises ValueError for a shape other than the mean's.
     With `fit`, a function from the errors x - mean to log_var, `log_prob` uses that variance instead.
+    `sample` then uses log_var, and raises RuntimeError as long as that is nan.
     """
 
     def __init__(self, mean: Tensor, log_var: Tensor, event_dims: int, fit: Callable | None = None):
@@ -61,6 +62,17 @@ class GaussianPixels(td.Independent):
             check_event_shapes(event_dims, x=x, mean=mean)
             log_var = self.fit(x - mean)
         return gaussian_log_prob(x, mean, log_var, event_dims)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        if self.fit is not None:
+            check_fitted(self.log_var)
+        return super().sample(sample_shape)
+
+
+def check_fitted(log_var: Tensor) -> None:
+    """Raise RuntimeError if an optimal log_var, nan at first, has not been set by any data yet."""
+    if log_var.isnan().any():
+        raise RuntimeError("the optimal sigma is that of the training data: train the model first")
 
 
 class Bernoulli(nn.Module):
@@ -88,16 +100,19 @@ class Gaussian(nn.Module):
     sigma      a positive number; "learned", log sigma^2 a parameter that starts at 0; or "optimal": in
                training mode sigma^2 is the batch's mean squared error, which maximises the likelihood
                (Rybkin et al., 2021), in evaluation mode its mean over the last ten or so batches
+               (as with batch normalisation: only training may fit sigma; `fit` leaves evaluation mode on)
     pixels     the shape of x, for one sigma per pixel; by default one for all
-    floor      sigma^2 cannot fall below floor^2; whatever is above is still reached exactly
+    floor      a learned or optimal sigma cannot fall below it; whatever is above is still reached exactly
 
-    Raises ValueError for anything else, RuntimeError for an "optimal" sigma evaluated before any training.
+    Raises ValueError for anything else, RuntimeError for an "optimal" sigma used before any training.
     """
 
     def __init__(self, sigma: float | str = 1.0, pixels: Sequence[int] = (), floor: float = 0.0):
         super().__init__()
         if not 0 <= floor < math.inf:
             raise ValueError(f"floor must be a number of at least 0, got {floor}")
+        if floor and isinstance(sigma, Real):
+            raise ValueError(f"a floor is for a sigma that is fitted; this one is fixed at {sigma}")
         self.optimal, self.floor = sigma == "optimal", floor
         if sigma == "learned":
             self.log_var = nn.Parameter(torch.zeros(tuple(pixels)))
@@ -112,8 +127,8 @@ class Gaussian(nn.Module):
         """Mean `[..., *event]` -> a distribution over x with that event shape."""
         if self.optimal and self.training:
             return GaussianPixels(mean, self.log_var, event_dims, fit=self._fit)
-        if self.optimal and self.log_var.isnan().any():
-            raise RuntimeError("the optimal sigma is that of the training data: train the model first")
+        if self.optimal:
+            check_fitted(self.log_var)
         log_var = self.log_var
         if self.floor and not self.optimal:
             log_var = torch.logaddexp(log_var, torch.full_like(log_var, 2 * math.log(self.floor)))

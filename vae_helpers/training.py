@@ -108,7 +108,7 @@ def fit(
     autocast       bfloat16 matrix products
     validation     images `[M, ...]` on which the objective is evaluated after every epoch
     callbacks      called as callback(model, history) after every epoch
-    device         as in `pick_device`; the model stays there, in training mode
+    device         as in `pick_device`; the model stays there, in evaluation mode
 
     Ctrl-C ends training cleanly: the model keeps its weights, the history its completed epochs.
     Raises ValueError or TypeError for data that cannot be trained on, and NonFiniteLoss, naming
@@ -165,6 +165,7 @@ def fit(
         history.interrupted = True
     finally:
         bar.close()
+        model.eval()
     if progress:
         print(history.summary(device))
     return history

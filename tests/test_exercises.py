@@ -526,6 +526,8 @@ MUTANTS = {
         (lambda x, m, s: gaussian_05(x, m, s, half=1), "not by 2 sigma^2"),
         (lambda x, m, s: gaussian_05(x, m, s, power=1), "divided by 2 sigma,"),
         (lambda x, m, s: gaussian_05(x, m, s.sqrt()), "taken for a variance"),
+        (lambda x, m, s: gaussian_05(x, m, s, half=0) - (x - m).norm(dim=1) / (2 * s**2), "not squared"),
+        (lambda x, m, s: gaussian_05(x, m, s, 784 / x.shape[1], 784 / x.shape[1]), "D is 784 here"),
     ],
     "05.b": [
         (lambda w, D, L: w * D / (2 * L), "Take the root"),
@@ -537,6 +539,9 @@ MUTANTS = {
         (lambda w, D, L: (2 * L / (w * D)).sqrt(), "upside down"),
         (lambda w, D, L: L / (w * D), "Solve it for sigma"),
         (lambda w, D, L: torch.full_like(w, D / (2 * L)).sqrt(), "weight is missing"),
+        (lambda w, D, L: w * torch.full_like(w, D / (2 * L)).sqrt(), "outside the root"),
+        (lambda w, D, L: (D / (2 * L * w)).sqrt(), "weight is upside down"),
+        (lambda w, D, L: (w * L / (2 * D)).sqrt(), "interchanged"),
     ],
     "05.c": [
         (lambda x, m: (x - m).square().mean(), "its logarithm is wanted"),
@@ -550,7 +555,8 @@ MUTANTS = {
         (lambda x, m: (x - m).square().log().mean(), "one for each pixel of"),
         (lambda x, m: (x - m).var().log(), "is an error as well"),
         (lambda x, m: (x - m).var(correction=0).log(), "is an error too"),
-        (lambda x, m: 2 * (x - m).abs().mean().log(), "mean absolute error"),
+        (lambda x, m: 2 * (x - m).abs().mean().log(), "mean absolute error, squared"),
+        (lambda x, m: (x - m).abs().mean().log(), "logarithm of the mean absolute error"),
         (lambda x, m: -(x - m).square().mean().log(), "the log of the precision"),
     ],
     "05.d": [
@@ -562,6 +568,11 @@ MUTANTS = {
         (lambda lp, D, n: -(lp - D * math.log(n)) / math.log(2), "divide by D"),
         (lambda lp, D, n: -(lp - D * math.log(n)) / D * math.log(2), "Multiplied by log 2"),
         (lambda lp, D, n: -(lp - D * math.log(n)).mean() / (D * math.log(2)), "return one per image"),
+        (
+            lambda lp, D, n: -(lp - D * math.log(256 if n == 16 else n)) / (D * math.log(2)),
+            "256 levels were assumed",
+        ),
+        (lambda lp, D, n: -(lp - D * math.log2(n)) / (D * math.log(2)), "in bits already"),
     ],
 }
 

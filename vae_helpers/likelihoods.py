@@ -141,6 +141,6 @@ class Gaussian(nn.Module):
         variance = squared.mean(tuple(range(squared.ndim - self.log_var.ndim)))
         log_var = variance.clamp(min=self.floor**2).log()
         now = log_var.to(self.log_var)
-        slow_mean = self.log_var.lerp(now, 0.1)
+        slow_mean = torch.logaddexp(self.log_var + math.log(0.9), now + math.log(0.1))  # of the variances
         self.log_var.copy_(torch.where(self.log_var.isnan(), now, slow_mean))  # nan before the first batch
         return log_var

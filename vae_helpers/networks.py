@@ -68,7 +68,7 @@ class ConvDecoder(nn.Module):
     """z `[..., L]` -> parameters `[..., C, H, W]`: the mirror image of `ConvEncoder`.
 
     The transposed convolutions have kernel 4 and stride 2: the kernel is a multiple of the stride,
-    so every pixel receives the same number of contributions and no checkerboard is built in.
+    so every pixel, but for the border's, receives equally many contributions: no built-in checkerboard.
     """
 
     def __init__(self, latent_dim: int, data_shape: Sequence[int] = IMAGE, channels: int = 32):

@@ -53,9 +53,18 @@ def gaussian_log_likelihood(answer: Callable) -> str:
             "sigma was taken for a variance, in both places.": -constant
             - log_sigma / 2
             - half_squares / sigma,
+            "The error is not squared: the norm, where its square belongs.": -constant
+            - log_sigma
+            - (2 * half_squares).sqrt() / (2 * sigma**2),
+            "D is 784 here, the notebook's. It is x.shape[1], the pixels of the x that you are given.": (
+                (-constant - log_sigma) * 784 / pixels - half_squares / sigma**2
+            ),
         }
         compare(answer(x, mean, sigma), truth, wrong)
-    return "All three terms. Any two of them would train something else."
+    return (
+        "The first term never matters for training, the second as soon as sigma is fitted, and all of them "
+        "for a number that you report."
+    )
 
 
 @checker("05.b")
@@ -76,7 +85,10 @@ def silent_sigma(answer: Callable) -> str:
             / truth,
             "This is 1 / (2 sigma^2), what stands before the squared error. Solve it for sigma.": 1
             / (2 * truth**2),
-            "The weight is missing.": (truth / w.sqrt()),
+            "The weight is missing.": truth / w.sqrt(),
+            "The weight stands outside the root. Solve for sigma^2 first.": truth * w.sqrt(),
+            "The weight is upside down: more weight on the KL must mean a larger sigma.": truth / w,
+            "D and L are interchanged: which of the two means is over pixels?": truth * latents / pixels,
         }
         compare(answer(w, pixels, latents), truth, wrong)
     return "Averaging both terms is milder than averaging one, but still a choice that nobody made."
@@ -107,6 +119,9 @@ def optimal_log_var(answer: Callable) -> str:
             "as well: do not subtract it.": (x - mean).var().log(),
             "The variance of the errors about their mean. An error that is always the same is an error "
             "too: do not subtract it.": (x - mean).var(correction=0).log(),
+            "This is the logarithm of the mean absolute error. A Gaussian asks for the mean square.": (
+                (x - mean).abs().mean().log()
+            ),
             "This is the mean absolute error, squared. A Gaussian asks for the mean square.": 2
             * (x - mean).abs().mean().log(),
             "The sign is wrong: this is the log of the precision, 1 / sigma^2.": -truth,
@@ -139,6 +154,10 @@ def bits_per_dimension(answer: Callable) -> str:
             "Not per dimension: divide by D.": truth * pixels,
             "Multiplied by log 2 where it should be divided: there are more bits than nats.": truth * bit**2,
             "One number for the batch; return one per image.": truth.mean(),
+            "256 levels were assumed. Use `levels`.": truth + (math.log(256) - log_levels) / bit,
+            "log(levels) is in bits already, and was divided by log 2 once more.": (
+                (pixels * log_levels / bit - log_density) / (pixels * bit)
+            ),
         }
         compare(answer(log_density, pixels, levels), truth, wrong)
-    return "8 for a uniform density, and every bit below is knowledge."
+    return "A uniform density gets log2(levels), and every bit below is knowledge."

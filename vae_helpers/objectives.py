@@ -55,6 +55,23 @@ def elbo(model: VAE, x: Tensor, beta: float = 1.0) -> ELBO:
     return ELBO(reconstruction - beta * kl, reconstruction, kl)
 
 
+def free_bits(model: VAE, x: Tensor, threshold: float) -> ELBO:
+    """The ELBO, but the first `threshold` nats of every latent dimension cost nothing extra.
+
+    x `[B, ...]` -> `ELBO` of tensors `[B]`, in nats: the value is E_q[log p(x|z)] - sum_l max(threshold, KL_l)
+    with KL_l the mean over the batch, the same sum for all of the batch; `kl` is the true one.
+    Kingma et al. (2016), appendix C.8, with every dimension a group of its own. Its mean over
+    the batch is at most the ELBO's.
+    """
+    if not threshold >= 0:
+        raise ValueError(f"threshold must be a number of nats of at least 0, got {threshold}")
+    q, p = model.posterior(x), model.prior
+    reconstruction = log_likelihood(model, x, q.rsample())
+    q, p = (Normal(d.loc[..., None], d.scale[..., None]) for d in (q, p))  # sum over dimensions of size 1
+    kl = kl_divergence(q, p)  # [B, L]
+    return ELBO(reconstruction - kl.mean(0).clamp(min=threshold).sum(), reconstruction, kl.sum(-1))
+
+
 def log_weights(model: VAE, x: Tensor, k: int) -> Tensor:
     """log w = log p(x|z) + log p(z) - log q(z|x) for k samples z ~ q(z|x): `[K, B]`, in nats.
 

@@ -43,8 +43,8 @@ def scores(codes, classes):
 
 def test_one_code_for_each_factor_is_perfect():
     for name, score in scores(PERFECT, CLASSES).items():
-        # The ridge of DCI takes about a hundredth of the weights: the steps of a code hold 1 / 20 of the images.
-        assert score.item() == pytest.approx(1, abs=2e-2 if "ness" in name or "ment" in name else 1e-6), name
+        # MIG is right to float32; the ridge of DCI takes up to a fiftieth of a step's weight.
+        assert score.item() == pytest.approx(1, abs=1e-3 if "ness" in name or "ment" in name else 1e-6), name
 
 
 @settings(max_examples=8, deadline=None)
@@ -61,10 +61,10 @@ def test_order_sign_and_scale_of_the_codes_play_no_part(order, scales):
 
 def test_turned_by_45_degrees_both_codes_tell_as_much_of_both_factors():
     codes = turned(EQUAL.double(), 0, 1)
-    torch.testing.assert_close(
-        mig(codes, EQUAL)[:2], torch.zeros(2).double(), atol=0.02, rtol=0
-    )  # ties at edges
-    torch.testing.assert_close(mig(codes, EQUAL)[2], torch.tensor(1.0).double())
+    gaps = mig(codes, EQUAL)
+    # Sums of two classes are often equal, and equal codes share a bin: a few images change sides.
+    torch.testing.assert_close(gaps[:2], torch.zeros(2).double(), atol=0.02, rtol=0)
+    torch.testing.assert_close(gaps[2], torch.tensor(1.0).double())
     torch.testing.assert_close(sap(codes, EQUAL), torch.tensor([0, 0, 1.0]).double(), atol=1e-9, rtol=0)
     d = dci(codes, EQUAL)
     # Two codes share two factors equally: H = log 2 of log 3; the third is perfect.

@@ -38,7 +38,7 @@ def copied_weights(batch_size, n):
 
 
 def average_over_batches(log_weights, batch_size, n):
-    """E[sum_j w_ij q(z_i|x_j)] / q(z_i), for fixed z_i: an average over all ordered batches that begin with i."""
+    """E[sum_j w_ij q(z_i|x_j)] / q(z_i), for fixed z_i: averaged over all ordered batches with image i."""
     q = posteriors(n)
     z = torch.tensor([[0.3, -0.7]]).double()
     exact = q.log_prob(z).sum(-1).logsumexp(0) - math.log(n)
@@ -62,7 +62,7 @@ def test_the_widely_copied_fill_and_the_unstratified_weights_are_biased():
     assert abs(average_over_batches(copied_weights(3, 6), 3, 6) - 1) > 0.1
     weighted_sampling = torch.full((3, 3), -math.log(3 * 6))
     assert abs(average_over_batches(weighted_sampling, 3, 6) - 1) > 0.1
-    # Right where it is meant to be: published stratified weights with 1 / N on the diagonal, the odd one beside.
+    # The published weights where they are meant to be: 1 / N on the diagonal, and the odd one beside it.
     published = torch.full((3, 3), 1 / 2).fill_diagonal_(1 / 6)
     for row, column in ((0, 1), (1, 2), (2, 0)):
         published[row, column] = (6 - 2) / (6 * 2)
@@ -105,7 +105,7 @@ def test_a_gaussian_aggregate_has_the_total_correlation_of_its_covariance():
     z = q.sample()
     joint, marginals = log_aggregate(z, q, torch.full((2000,), -math.log(2000)))
     got = joint - marginals.sum(-1)
-    # 2,000 components stand for infinitely many: their share of the error is of the order of the standard error.
+    # 2,000 components stand for infinitely many, which adds an error of the order of the standard error.
     assert abs(got.mean() + 0.5 * torch.logdet(correlation)) < 10 * got.std() / math.sqrt(2000)
 
 

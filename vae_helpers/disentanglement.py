@@ -5,6 +5,7 @@ All take codes `[N, L]`, a representation of N images (usually the posterior mea
 (DCI and SAP regress on them; for MIG and the FactorVAE score the order plays no part).
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -103,7 +104,7 @@ def dci(codes: Tensor, classes: Tensor, bins: int = 20) -> DCI:
 def factor_vae_score(
     codes: Tensor, classes: Tensor, votes: int = 800, batch: int = 64, threshold: float = 0.01
 ) -> Tensor:
-    """Accuracy with which the stillest code names the factor that was held fixed. Kim and Mnih (2018), section 4.
+    """How often the stillest code names the factor that was held fixed. Kim and Mnih (2018), section 4.
 
     A vote: draw a factor and a value of it, `batch` images that share the value, and take the code whose
     variance, over its variance on all images, is smallest. Half of the votes decide which factor each code
@@ -170,8 +171,7 @@ def _standardised(x: Tensor) -> Tensor:
 
 
 def _concentration(rows: Tensor) -> Tensor:
-    """1 - H / log n of each row of importances `[m, n]`, as shares: 1 if one has all, 0 if all have the same."""
-    shares = rows / rows.sum(1, keepdim=True).clamp(min=1e-12)
-    return torch.where(
-        rows.sum(1) > 1e-12, 1 - entropy(shares) / torch.tensor(rows.shape[1]).double().log(), 0.0
-    )
+    """1 - entropy / log n of each row of importances `[m, n]`, as shares; 0 for a row of zeros."""
+    totals = rows.sum(1)
+    shares = rows / totals.clamp(min=1e-12)[:, None]
+    return torch.where(totals > 1e-12, 1 - entropy(shares) / math.log(rows.shape[1]), 0.0)

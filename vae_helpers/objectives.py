@@ -58,10 +58,9 @@ def elbo(model: VAE, x: Tensor, beta: float = 1.0) -> ELBO:
 def free_bits(model: VAE, x: Tensor, threshold: float) -> ELBO:
     """The ELBO, but the first `threshold` nats of every latent dimension cost nothing extra.
 
-    x `[B, ...]` -> `ELBO` of tensors `[B]`, in nats: the value is E_q[log p(x|z)] - sum_l max(threshold, KL_l)
-    with KL_l the mean over the batch, the same sum for all of the batch; `kl` is the true one.
-    Kingma et al. (2016), appendix C.8, with every dimension a group of its own. Its mean over
-    the batch is at most the ELBO's.
+    x `[B, ...]` -> `ELBO` of tensors `[B]`, in nats. The value is E_q[log p(x|z)] - sum_l max(threshold,
+    KL_l), with KL_l the mean over the batch, so that the sum is the same for all of it; `kl` is the true one.
+    Its mean over the batch is at most the ELBO's. Kingma et al. (2016), appendix C.8, with groups of one.
     """
     if not threshold >= 0:
         raise ValueError(f"threshold must be a number of nats of at least 0, got {threshold}")

@@ -1,6 +1,7 @@
 """Where the rate goes: E[KL(q(z|x) || p(z))] = information + total correlation + dimension-wise KL.
 
-With q(z), the aggregate posterior, the mean of q(z|x) over the N images of a data set (Chen et al., 2018, eq. 2):
+q(z), the aggregate posterior, is the mean of q(z|x) over the N images of a data set (Chen et al., 2018,
+eq. 2).
 
 information        I(x; z) = E[log q(z|x) - log q(z)]
 total correlation  KL(q(z) || prod_l q(z_l)), 0 if the dimensions of z are independent
@@ -46,7 +47,7 @@ def stratified_log_weights(batch_size: int, n: int) -> Tensor:
 
     z_i was drawn from q(z|x_i), so image i is in the batch for certain: it stands for itself, w_ii = 1 / N.
     The M - 1 others are drawn from N - 1 and stand for all of these: w_ij = (N - 1) / (N (M - 1)).
-    (Minibatch stratified sampling, Chen et al., 2018, appendix C.2, with the last weight spread over the others.)
+    (Minibatch stratified sampling, Chen et al., 2018, appendix C.2, its odd weight spread over all others.)
     Raises ValueError unless 2 <= M <= N.
     """
     if not 2 <= batch_size <= n:

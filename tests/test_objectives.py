@@ -153,6 +153,9 @@ def test_free_bits_are_below_the_elbo_and_equal_it_without_any(threshold, seed):
     assert bits.value.mean() <= bound.value.mean() + 1e-4
     torch.testing.assert_close(bits.kl, bound.kl)
     torch.manual_seed(seed)
+    dearer = free_bits(model, x, threshold, beta=3.0)
+    torch.testing.assert_close(dearer.reconstruction - dearer.value, 3 * (bits.reconstruction - bits.value))
+    torch.manual_seed(seed)
     torch.testing.assert_close(free_bits(model, x, 0.0).value.mean(), bound.value.mean())
 
 

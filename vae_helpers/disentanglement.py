@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class DCI(NamedTuple):
-    """Disentanglement, completeness and informativeness, each a tensor with one number, at most 1."""
+    """Disentanglement `[]`, completeness `[]` and informativeness `[F]`, each at most 1."""
 
     disentanglement: Tensor
     completeness: Tensor
@@ -73,9 +73,9 @@ def dci(codes: Tensor, classes: Tensor, bins: int = 20) -> DCI:
     """Disentanglement, completeness and informativeness. Eastwood and Williams (2018), section 2.
 
     The regressor is additive: v_f is fitted by least squares as a sum of one step function of each code,
-    with `bins` steps. The importance of a code is the variance of its step function;
-    informativeness is R^2 on the half of the images that was not fitted. (The paper's regressors are a lasso
-    and a random forest, and it quotes an error in place of R^2.)
+    with `bins` steps. The importance of a code is the variance of its step function; informativeness is R^2,
+    of each factor, on the half of the images that was not fitted. (The paper's regressors are a lasso and a
+    random forest, and it quotes an error in place of R^2.)
     """
     _check(codes, classes)
     if min(codes.shape[1], classes.shape[1]) < 2:
@@ -96,9 +96,7 @@ def dci(codes: Tensor, classes: Tensor, bins: int = 20) -> DCI:
     importance = parts.var(0)  # [L, F]
     rest = (v - parts.sum(1))[held_out].square().mean(0) / v[held_out].var(0, correction=0)
     weight = importance.sum(1) / importance.sum()
-    return DCI(
-        (weight * _concentration(importance)).sum(), _concentration(importance.T).mean(), (1 - rest).mean()
-    )
+    return DCI((weight * _concentration(importance)).sum(), _concentration(importance.T).mean(), 1 - rest)
 
 
 def factor_vae_score(
@@ -151,7 +149,8 @@ def _check(codes: Tensor, classes: Tensor) -> None:
 def _bins(code: Tensor, bins: int) -> Tensor:
     """Which of `bins` shares of equal size each number of `[N]` is in; equal numbers share one."""
     code = code.double().contiguous()
-    edges = code.sort().values[torch.arange(1, bins, device=code.device) * len(code) // bins]
+    first = -(-torch.arange(1, bins, device=code.device) * len(code) // bins)  # rounded up
+    edges = code.sort().values[first.clamp(max=len(code) - 1)]
     return torch.bucketize(code, edges, right=True)
 
 

@@ -55,12 +55,12 @@ def elbo(model: VAE, x: Tensor, beta: float = 1.0) -> ELBO:
     return ELBO(reconstruction - beta * kl, reconstruction, kl)
 
 
-def free_bits(model: VAE, x: Tensor, threshold: float) -> ELBO:
-    """The ELBO, but the first `threshold` nats of every latent dimension cost nothing extra.
+def free_bits(model: VAE, x: Tensor, threshold: float, beta: float = 1.0) -> ELBO:
+    """The objective of `elbo`, but the first `threshold` nats of every latent dimension cost nothing extra.
 
-    x `[B, ...]` -> `ELBO` of tensors `[B]`, in nats. The value is E_q[log p(x|z)] - sum_l max(threshold,
-    KL_l), with KL_l the mean over the batch, so that the sum is the same for all of it; `kl` is the true one.
-    Its mean over the batch is at most the ELBO's. Kingma et al. (2016), appendix C.8, with groups of one.
+    x `[B, ...]` -> `ELBO` of tensors `[B]`, in nats. The value is E_q[log p(x|z)] - beta sum_l
+    max(threshold, KL_l), with KL_l the mean over the batch: one sum for all of it; `kl` is the true one.
+    Its mean over the batch is at most that of `elbo`. Kingma et al. (2016), appendix C.8, with groups of one.
     """
     if not threshold >= 0:
         raise ValueError(f"threshold must be a number of nats of at least 0, got {threshold}")
@@ -68,7 +68,8 @@ def free_bits(model: VAE, x: Tensor, threshold: float) -> ELBO:
     reconstruction = log_likelihood(model, x, q.rsample())
     q, p = (Normal(d.loc[..., None], d.scale[..., None]) for d in (q, p))  # sum over dimensions of size 1
     kl = kl_divergence(q, p)  # [B, L]
-    return ELBO(reconstruction - kl.mean(0).clamp(min=threshold).sum(), reconstruction, kl.sum(-1))
+    cost = kl.mean(0).clamp(min=threshold).sum()
+    return ELBO(reconstruction - beta * cost, reconstruction, kl.sum(-1))
 
 
 def log_weights(model: VAE, x: Tensor, k: int) -> Tensor:

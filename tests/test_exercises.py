@@ -534,8 +534,15 @@ MUTANTS = {
         (lambda r, d: -((d - d[0]) / (r - r[0]))[1:], "taken from the first model"),
         (lambda r, d: -(d[-1] - d[0]) / (r[-1] - r[0]), "one price for the whole way"),
         (lambda r, d: -d.diff() / r.diff() + 1, "is right. Try it on numbers"),
+        (lambda r, d: (d.diff() / r.diff()).abs(), "A price can be negative"),
+        (lambda r, d: (-d.diff() / r.diff()).clamp(min=0), "A negative price is set to 0"),
     ],
     "06.b": [
+        (
+            lambda i, h: (i.amax(0) - i.masked_fill(i == i.amax(0), -1).amax(0)) / h,
+            "leave no gap",
+        ),
+        (lambda i, h: gap(i, h, dim=1), "taken over factors"),
         (lambda i, h: gap(i, 1.0), "The entropies are not used"),
         (lambda i, h: gap(i, i.amax(0)), "divided by the largest information"),
         (lambda i, h: i.amax(0) / h, "the best code alone"),
@@ -566,6 +573,11 @@ MUTANTS = {
             "stands for all the others",
         ),
         (copied_aggregate, "widely copied fill"),
+        (lambda q, n: q.diagonal() - math.log(n), "your own image only"),
+        (
+            lambda q, n: aggregate(q, n, others=lambda m, n: (n - m + 1) / (n * (m - 1))),
+            "in the published weights only one",
+        ),
         (lambda q, n: aggregate(q, n).exp(), "the density, not its logarithm"),
         (
             lambda q, n: q.diagonal() / n + (q.sum(1) - q.diagonal()) * (n - 1) / (n * (len(q) - 1)),
@@ -581,6 +593,7 @@ MUTANTS = {
         (lambda kl, t: kl.mean(0).clamp(max=t).sum(), "This is the minimum"),
         (lambda kl, t: (kl.mean(0) - t).clamp(min=0).sum(), "The threshold is subtracted"),
         (lambda kl, t: kl.mean(0).sum(), "There is no threshold"),
+        (lambda kl, t: kl.mean(0).where(kl.mean(0) >= t, 0.0 * kl[0]).sum(), "not 0."),
         (lambda kl, t: kl.mean(0).clamp(min=t).mean(), "A mean over dimensions"),
         (lambda kl, t: kl.mean(0).clamp(min=t), "wanted added up"),
         (lambda kl, t: kl.sum(0).clamp(min=t).sum(), "A sum over the batch"),

@@ -18,6 +18,8 @@ def prices(answer: Callable) -> str:
         rng = torch.Generator().manual_seed(seed)
         rate = 20 * torch.rand(models, generator=rng).sort(descending=True).values + 1
         distortion = 60 * torch.rand(models, generator=rng).sort().values + 5
+        if models > 2:  # the last model is better in both than the one before: a negative price
+            distortion[-1] = distortion[-2] - 2
         # Truth, one by one.
         r, d = rate.tolist(), distortion.tolist()
         truth = torch.tensor([-(d[i + 1] - d[i]) / (r[i + 1] - r[i]) for i in range(models - 1)])
@@ -25,7 +27,11 @@ def prices(answer: Callable) -> str:
             answer(rate, distortion),
             truth,
             {
-                "This is the slope; the price is minus the slope, a positive number.": -truth,
+                "This is the slope; the price is minus the slope.": -truth,
+                "A price can be negative, where the next model is better in both. That is news: do not hide "
+                "it.": truth.abs(),
+                "A negative price is set to 0. It says that the next model is better in both: do not hide "
+                "it.": truth.clamp(min=0),
                 "Upside down: this is rate per nat of distortion.": 1 / truth,
                 "Upside down, and with the sign of the slope.": -1 / truth,
                 "These are ratios of the points themselves. A price is paid for a change.": (
@@ -51,7 +57,7 @@ def prices(answer: Callable) -> str:
 @checker("06.b")
 def information_gap(answer: Callable) -> str:
     """answer(information, entropy): `[L, F]`, `[F]` -> (largest - second) / entropy, over codes: `[F]`."""
-    for seed, (codes, factors) in enumerate(((5, 3), (3, 4), (2, 2), (4, 4))):
+    for seed, (codes, factors) in enumerate(((4, 4), (5, 3), (3, 4), (2, 2))):
         rng = torch.Generator().manual_seed(seed)
         entropy = 1 + 2 * torch.rand(factors, generator=rng)
         information = entropy * torch.rand(codes, factors, generator=rng)
@@ -89,6 +95,15 @@ def information_gap(answer: Callable) -> str:
         if isinstance(got, Tensor) and got.shape == wrong_way.shape and torch.allclose(got, wrong_way):
             raise Mistake(over_factors)
         compare(got, truth, mistakes)
+    tied = torch.tensor([[2.0, 0.5], [2.0, 0.1], [0.5, 0.3]])
+    compare(
+        answer(tied, torch.ones(2)),
+        torch.tensor([0.0, 0.2]),
+        {
+            "Two codes that know equally much leave no gap; here the second is taken to be the largest value "
+            "below the best.": torch.tensor([1.5, 0.2])
+        },
+    )
     return "1 if one code knows the factor and no other knows anything of it; 0 if two know equally much."
 
 
@@ -128,6 +143,9 @@ def log_aggregate_density(answer: Callable) -> str:
                 own / n + first.exp().sum(1) * (n - 1) / (n * size)
             ),
             "Your own image is left out: it is one of the N.": torch.log(others / (size - 1)),
+            "This is your own image only. Where are the other N - 1?": torch.log(own / n),
+            "The others weigh (N - M + 1) / (N (M - 1)), each: in the published weights only one does, "
+            "and the rest 1 / (M - 1).": torch.log(own / n + others * (n - size + 1) / (n * (size - 1))),
             "Your own image stands for all the others, and the others for one image.": torch.log(
                 own * (n - 1) / n + others / (n * (size - 1))
             ),
@@ -199,6 +217,9 @@ def free_bits_cost(answer: Callable) -> str:
                 "The threshold is subtracted. The value differs by a constant only where KL exceeds it; here "
                 "the cost itself is wanted, max(threshold, KL).": (mean - threshold).clamp(min=0).sum(),
                 "There is no threshold in it: this is the rate.": mean.sum(),
+                "Below the threshold the cost is the threshold, not 0.": mean.where(
+                    mean >= threshold, torch.zeros_like(mean)
+                ).sum(),
                 "A mean over dimensions: costs add up.": mean.clamp(min=threshold).mean(),
                 "Each dimension's cost is wanted added up: one number.": mean.clamp(min=threshold),
                 "A sum over the batch: the mean over images is wanted.": kl.sum(0).clamp(min=threshold).sum(),

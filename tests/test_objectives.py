@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_helpers import VAE, Bernoulli, MLPDecoder, MLPEncoder, elbo, iwae_bound, log_weights
+from vae_helpers import VAE, Bernoulli, MLPDecoder, MLPEncoder, elbo, free_bits, iwae_bound, log_weights
 from vae_helpers.densities import bernoulli_log_prob, kl_to_standard_normal
 
 
@@ -126,3 +126,40 @@ def test_a_decoder_of_another_shape_is_refused():
 def test_too_few_samples(k):
     with pytest.raises(ValueError, match="k must be at least 1"):
         log_weights(small_vae(), torch.rand(2, 1, 3, 5), k)
+
+
+def test_free_bits_written_out_per_dimension():
+    """Dimensions below the threshold give no gradient of the KL; per image or in total they would."""
+    mu = torch.tensor([[0.1, 2.0, 0.0], [-0.1, -2.0, 3.0]], requires_grad=True)
+    model = VAE(lambda x: (mu, torch.zeros(2, 3)), MLPDecoder(3, (4,)), Bernoulli(), 3)
+    x = torch.rand(2, 4)
+    got = free_bits(model, x, threshold=2.1)
+    kl = mu.square() / 2  # variance 1: [[0.005, 2, 0], [0.005, 2, 4.5]], means 0.005, 2 and 2.25
+    torch.testing.assert_close(got.kl, kl.sum(1))
+    torch.testing.assert_close(got.reconstruction - got.value, torch.full((2,), 2.1 + 2.1 + 2.25))
+    per_image = kl.clamp(min=2.1).sum(1)  # another definition, and another number
+    assert not torch.allclose((got.reconstruction - got.value).mean(), per_image.mean())
+    (gradient,) = torch.autograd.grad((got.reconstruction - got.value).mean(), mu)
+    torch.testing.assert_close(gradient, torch.tensor([[0, 0, 0], [0, 0, 1.5]]))
+
+
+@given(st.floats(0, 3), st.integers(0, 50))
+def test_free_bits_are_below_the_elbo_and_equal_it_without_any(threshold, seed):
+    model, x = small_vae(), torch.rand(5, 1, 3, 5)
+    torch.manual_seed(seed)
+    bits = free_bits(model, x, threshold)
+    torch.manual_seed(seed)
+    bound = elbo(model, x)
+    assert bits.value.mean() <= bound.value.mean() + 1e-4
+    torch.testing.assert_close(bits.kl, bound.kl)
+    torch.manual_seed(seed)
+    dearer = free_bits(model, x, threshold, beta=3.0)
+    torch.testing.assert_close(dearer.reconstruction - dearer.value, 3 * (bits.reconstruction - bits.value))
+    torch.manual_seed(seed)
+    torch.testing.assert_close(free_bits(model, x, 0.0).value.mean(), bound.value.mean())
+
+
+def test_free_bits_need_a_threshold_of_at_least_zero():
+    for threshold in (-0.1, math.nan):
+        with pytest.raises(ValueError, match="threshold must be a number of nats of at least 0"):
+            free_bits(small_vae(), torch.rand(2, 1, 3, 5), threshold)

@@ -14,7 +14,7 @@ from .exercises import check
 from .likelihoods import Bernoulli, ContinuousBernoulli, Gaussian
 from .models import VAE
 from .networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
-from .objectives import ELBO, elbo, iwae_bound, log_weights
+from .objectives import ELBO, elbo, free_bits, iwae_bound, log_weights
 from .plotting import show, use_style
 from .ppca import PPCA
 from .training import History, NonFiniteLoss, fit
@@ -40,6 +40,7 @@ __all__ = [
     "elbo",
     "evaluate",
     "fit",
+    "free_bits",
     "importance_log_prob",
     "importance_nll",
     "iwae_bound",

@@ -55,6 +55,23 @@ def elbo(model: VAE, x: Tensor, beta: float = 1.0) -> ELBO:
     return ELBO(reconstruction - beta * kl, reconstruction, kl)
 
 
+def free_bits(model: VAE, x: Tensor, threshold: float, beta: float = 1.0) -> ELBO:
+    """The objective of `elbo`, but the first `threshold` nats of every latent dimension cost nothing extra.
+
+    x `[B, ...]` -> `ELBO` of tensors `[B]`, in nats. The value is E_q[log p(x|z)] - beta sum_l
+    max(threshold, KL_l), with KL_l the mean over the batch: one sum for all of it; `kl` is the true one.
+    Its mean over the batch is at most that of `elbo`. Kingma et al. (2016), appendix C.8, with groups of one.
+    """
+    if not threshold >= 0:
+        raise ValueError(f"threshold must be a number of nats of at least 0, got {threshold}")
+    q, p = model.posterior(x), model.prior
+    reconstruction = log_likelihood(model, x, q.rsample())
+    q, p = (Normal(d.loc[..., None], d.scale[..., None]) for d in (q, p))  # sum over dimensions of size 1
+    kl = kl_divergence(q, p)  # [B, L]
+    cost = kl.mean(0).clamp(min=threshold).sum()
+    return ELBO(reconstruction - beta * cost, reconstruction, kl.sum(-1))
+
+
 def log_weights(model: VAE, x: Tensor, k: int) -> Tensor:
     """log w = log p(x|z) + log p(z) - log q(z|x) for k samples z ~ q(z|x): `[K, B]`, in nats.
 

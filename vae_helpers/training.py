@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -89,7 +89,7 @@ def fit(
     lr: float = 5e-3,
     one_cycle: bool = True,
     clip_norm: float | None = None,
-    warmup_epochs: float = 0,
+    schedules: Mapping[str, Callable[[float], float]] | None = None,
     binarize: bool = False,
     autocast: bool = False,
     validation: Tensor | None = None,
@@ -103,7 +103,8 @@ def fit(
     lr, one_cycle  peak of a one-cycle schedule (Smith and Topin, 2019; Adam's beta_1 cycles along), or
                    else, and for runs under 10 steps, a constant rate
     clip_norm      the gradient is scaled down to this norm where it is longer
-    warmup_epochs  epochs over which beta rises from 0 to 1; the objective must accept `beta`
+    schedules      {keyword of the objective: function of t}, for a weight that changes while training;
+                   t rises from 0 at the first step towards 1. Validation uses the keyword's default
     binarize       draw the pixels afresh from Bernoulli(x) at every step (validation: once)
     autocast       bfloat16 matrix products
     validation     images `[M, ...]` on which the objective is evaluated after every epoch
@@ -115,7 +116,7 @@ def fit(
     the term and the step, as soon as the loss is seen: before the update on a CPU, at the end of
     the epoch on an accelerator (where looking sooner would make every step wait).
     """
-    _check_arguments(model, images, validation, epochs, batch_size, warmup_epochs)
+    _check_arguments(model, images, validation, epochs, batch_size)
     device = pick_device(device)
     model.to(device).train()
     dtype = next(model.parameters()).dtype
@@ -137,9 +138,9 @@ def fit(
             for rows in torch.randperm(len(images), device=device).split(batch_size):
                 step = epoch * epoch_steps + len(sums)
                 x = torch.bernoulli(images[rows]) if binarize else images[rows]
-                warm = {"beta": min(1.0, step / (warmup_epochs * epoch_steps))} if warmup_epochs else {}
+                scheduled = {name: f(step / total_steps) for name, f in (schedules or {}).items()}
                 with unchecked_distributions(), autocast_on(device, autocast):
-                    terms = named_terms(objective(model, x, **warm), len(x))
+                    terms = named_terms(objective(model, x, **scheduled), len(x))
                 loss = -terms["value"].mean()
                 sums.append(torch.stack([values.detach().sum() for values in terms.values()]))
                 if device.type == "cpu":
@@ -177,12 +178,9 @@ def _check_arguments(
     validation: Tensor | None,
     epochs: int,
     batch_size: int,
-    warmup_epochs: float,
 ) -> None:
     if epochs < 1 or batch_size < 1:
         raise ValueError(f"epochs and batch_size must be at least 1, got {epochs} and {batch_size}")
-    if warmup_epochs < 0:
-        raise ValueError(f"warmup_epochs must not be negative, got {warmup_epochs}")
     for name, x in {"images": images, "validation": validation}.items():
         if x is None and name == "validation":
             continue

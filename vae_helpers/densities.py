@@ -41,7 +41,7 @@ def bernoulli_log_prob(x: Tensor, logits: Tensor, event_dims: int = 1) -> Tensor
     the logarithm of a density (notebook 04). Raises ValueError for event shapes that differ.
     """
     check_event_shapes(event_dims, x=x, logits=logits)
-    # softplus(a) = log(1 + e^a); above the threshold torch returns a, which at 40 is right to float64's digits
+    # softplus(a) = log(1 + e^a); above the threshold torch returns a, at 40 right to all digits of float64
     return sum_event(x * logits - softplus(logits, threshold=40), event_dims)
 
 

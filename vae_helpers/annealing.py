@@ -12,6 +12,8 @@ from .objectives import log_likelihood
 
 TARGET = 0.65
 """The share of proposals that a well-chosen step size accepts, as in Wu et al. (2017)."""
+PILOTS = 3
+"""Chains for each datapoint on which the step sizes are found."""
 
 
 class Annealed:
@@ -63,7 +65,7 @@ def annealed_log_weights(model: VAE, x: Tensor, chains: int, steps: int = 200, l
 
     Each chain starts from the prior and passes `steps` densities p(z) p(x|z)^t, with t rising to 1. The mean
     of a weight is p(x) exactly, for any number of steps (Neal, 2001); more steps make it less noisy.
-    The step sizes are found beforehand, on as many other chains: tuned on the way they would bias it.
+    The step sizes are found beforehand, on a few other chains: tuned on the way they would bias it.
     `model` is a `VAE` or a `PPCA`. Raises ValueError for fewer than one chain, step or leapfrog step.
     """
     if min(chains, steps, leapfrog) < 1:
@@ -71,7 +73,7 @@ def annealed_log_weights(model: VAE, x: Tensor, chains: int, steps: int = 200, l
             f"chains, steps and leapfrog must be at least 1, got {chains}, {steps} and {leapfrog}"
         )
     with unchecked_distributions():
-        _, step_sizes = _anneal(model, x, chains, temperatures(steps), leapfrog, None)
+        _, step_sizes = _anneal(model, x, PILOTS, temperatures(steps), leapfrog, None)
         return _anneal(model, x, chains, temperatures(steps), leapfrog, step_sizes)[0]
 
 

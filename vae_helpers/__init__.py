@@ -1,6 +1,6 @@
 """The small package behind the course on variational autoencoders."""
 
-from .annealing import annealed_log_prob, annealed_log_weights
+from .annealing import annealed_log_weights
 from .claims import ClaimFailed, claim
 from .datasets import Images, load_images
 from .device import pick_device, seed_everything
@@ -37,7 +37,6 @@ __all__ = [
     "MLPEncoder",
     "NonFiniteLoss",
     "active_units",
-    "annealed_log_prob",
     "annealed_log_weights",
     "check",
     "claim",

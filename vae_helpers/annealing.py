@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent
 
-from .evaluation import device_of, evaluating, unchecked_distributions
+from .evaluation import unchecked_distributions
 from .models import VAE
 from .objectives import log_likelihood
 
@@ -66,7 +66,9 @@ def annealed_log_weights(model: VAE, x: Tensor, chains: int, steps: int = 200, l
     Each chain starts from the prior and passes `steps` densities p(z) p(x|z)^t, with t rising to 1. The mean
     of a weight is p(x) exactly, for any number of steps (Neal, 2001); more steps make it less noisy.
     The step sizes are found beforehand, on a few other chains: tuned on the way they would bias it.
-    `model` is a `VAE` or a `PPCA`. Raises ValueError for fewer than one chain, step or leapfrog step.
+    The log of the mean of C weights is a lower bound on log p(x) on average; Wu et al. (2017) judge decoders
+    by it. `model` is a `VAE` in evaluation mode, or a `PPCA`.
+    Raises ValueError for fewer than one chain, step or leapfrog step.
     """
     if min(chains, steps, leapfrog) < 1:
         raise ValueError(
@@ -75,17 +77,6 @@ def annealed_log_weights(model: VAE, x: Tensor, chains: int, steps: int = 200, l
     with unchecked_distributions():
         _, step_sizes = _anneal(model, x, PILOTS, temperatures(steps), leapfrog, None)
         return _anneal(model, x, chains, temperatures(steps), leapfrog, step_sizes)[0]
-
-
-def annealed_log_prob(model: VAE, images: Tensor, chains: int = 10, **options) -> Tensor:
-    """log p(x) of each image: the log of the mean weight over chains, `[N]`, in nats.
-
-    A lower bound on average, as `importance_log_prob`; options as in `annealed_log_weights`.
-    Wu et al. (2017) judge decoders by it.
-    """
-    with evaluating(model):
-        log_w = annealed_log_weights(model, images.to(device_of(model)), chains, **options)
-    return (log_w.logsumexp(dim=0) - math.log(chains)).cpu()
 
 
 def temperatures(steps: int) -> list[float]:

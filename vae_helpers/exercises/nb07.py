@@ -43,23 +43,23 @@ def normalised_weights(answer: Callable) -> str:
 
 @checker("07.b")
 def variance_of_ratio(answer: Callable) -> str:
-    """answer(m, S, mu, C) -> Var_q[p / q] `[]` for p = N(m, S), q = N(mu, C); m, mu `[L]`, S, C `[L, L]`."""
+    """answer(m, S, mu, V) -> Var_q[p / q] `[]` for p = N(m, S), q = N(mu, V); m, mu `[L]`, S, V `[L, L]`."""
     for seed, size in enumerate((2, 1, 3)):
         rng = torch.Generator().manual_seed(seed)
         draw = lambda *shape: torch.randn(*shape, generator=rng, dtype=torch.float64)  # noqa: E731, B023
         root = draw(size, size)
         S = root @ root.T / size + 0.3 * torch.eye(size).double()
         root = draw(size, size)
-        C = 1.3 * S + 0.2 * root @ root.T / size
+        V = 1.3 * S + 0.2 * root @ root.T / size
         m, mu = draw(size), draw(size)
         mu = m + 0.3 * (mu - m)
-        square = _second_moment(m, S, mu, C)
+        square = _second_moment(m, S, mu, V)
         truth = square - 1
-        P, Q, d = torch.linalg.inv(S), torch.linalg.inv(C), m - mu
+        P, Q, d = torch.linalg.inv(S), torch.linalg.inv(V), m - mu
         A, b = 2 * P - Q, Q @ d
         exponent = 0.5 * (b @ torch.linalg.solve(A, b) + d @ b)
         plus = 2 * P + Q
-        kl = torch.distributions.kl_divergence(MultivariateNormal(m, S), MultivariateNormal(mu, C))
+        kl = torch.distributions.kl_divergence(MultivariateNormal(m, S), MultivariateNormal(mu, V))
         wrong = {
             "This is E[r^2], the second moment. Take off the square of the mean, which is 1.": square,
             "This is its logarithm.": square.log(),
@@ -68,14 +68,14 @@ def variance_of_ratio(answer: Callable) -> str:
                 exponent.exp() - 1
             ),
             "The exponential is missing: only the determinants are there.": square * torch.exp(-exponent) - 1,
-            "The sign of C^-1 is wrong: 1 / q turns its exponent around, so A = 2 S^-1 - C^-1.": torch.exp(
-                0.5 * torch.logdet(C)
+            "The sign of V^-1 is wrong: 1 / q turns its exponent around, so A = 2 S^-1 - V^-1.": torch.exp(
+                0.5 * torch.logdet(V)
                 - torch.logdet(S)
                 - 0.5 * torch.logdet(plus)
                 + 0.5 * (b @ torch.linalg.solve(plus, b) + d @ b)
             )
             - 1,
-            "The term d^T C^-1 d is missing: it is left over when the square is completed.": square
+            "The term d^T V^-1 d is missing: it is left over when the square is completed.": square
             * torch.exp(-0.5 * d @ b)
             - 1,
             "The term b^T A^-1 b is missing: it comes from completing the square.": square
@@ -85,18 +85,33 @@ def variance_of_ratio(answer: Callable) -> str:
             "det S stands with a square root too many: p is squared.": square
             * torch.exp(0.5 * torch.logdet(S))
             - 1,
+            "This is half the variance, the constant of the gap. The variance itself is wanted.": truth / 2,
+            "This is KL(q || p).": torch.distributions.kl_divergence(
+                MultivariateNormal(mu, V), MultivariateNormal(m, S)
+            ),
+            "The determinant of A is missing.": square * torch.exp(0.5 * torch.logdet(A)) - 1,
+            "The determinant of V has the exponent 1; the square root is enough.": square
+            * torch.exp(0.5 * torch.logdet(V))
+            - 1,
+            "The determinant of V has the wrong sign in the exponent: 1 / q has it on top.": square
+            * torch.exp(-torch.logdet(V))
+            - 1,
+            "The term b^T A^-1 b has the wrong sign.": square * torch.exp(-b @ torch.linalg.solve(A, b)) - 1,
+            "The term d^T V^-1 d has the wrong sign.": square * torch.exp(-d @ b) - 1,
+            "A factor (2 pi)^(L/2) is left over: two Gaussians on top, one below, and one from the "
+            "integral cancel it.": square * (2 * math.pi) ** (size / 2) - 1,
             "The determinant of A has the wrong sign: the integral is det(A)^(-1/2).": square
             * torch.exp(torch.logdet(A))
             - 1,
         }
-        _exchanged(wrong, m, S, mu, C)
-        compare(answer(m, S, mu, C), truth, wrong)
+        _exchanged(wrong, m, S, mu, V)
+        compare(answer(m, S, mu, V), truth, wrong)
     return "The chi-square divergence: the constant of the gap, for any two Gaussians."
 
 
-def _second_moment(m: Tensor, S: Tensor, mu: Tensor, C: Tensor) -> Tensor:
+def _second_moment(m: Tensor, S: Tensor, mu: Tensor, V: Tensor) -> Tensor:
     """E_q[(p / q)^2], found another way: p^2 / q is a factor times a Gaussian, so divide at any z."""
-    p, q = MultivariateNormal(m, S), MultivariateNormal(mu, C)
+    p, q = MultivariateNormal(m, S), MultivariateNormal(mu, V)
     A = 2 * p.precision_matrix - q.precision_matrix
     mean = torch.linalg.solve(A, 2 * p.precision_matrix @ m - q.precision_matrix @ mu)
     product = MultivariateNormal(mean, precision_matrix=(A + A.T) / 2)
@@ -104,10 +119,10 @@ def _second_moment(m: Tensor, S: Tensor, mu: Tensor, C: Tensor) -> Tensor:
     return torch.exp(2 * p.log_prob(z) - q.log_prob(z) - product.log_prob(z))
 
 
-def _exchanged(wrong: dict[str, Tensor], m: Tensor, S: Tensor, mu: Tensor, C: Tensor) -> None:
+def _exchanged(wrong: dict[str, Tensor], m: Tensor, S: Tensor, mu: Tensor, V: Tensor) -> None:
     """Add the answer with p and q exchanged, where that is finite."""
-    if torch.linalg.eigvalsh(2 * torch.linalg.inv(C) - torch.linalg.inv(S)).min() > 0:
-        wrong["p and q are exchanged: the codes are drawn from q."] = _second_moment(mu, C, m, S) - 1
+    if torch.linalg.eigvalsh(2 * torch.linalg.inv(V) - torch.linalg.inv(S)).min() > 0:
+        wrong["p and q are exchanged: the codes are drawn from q."] = _second_moment(mu, V, m, S) - 1
 
 
 @checker("07.c")
@@ -164,7 +179,7 @@ def dreg(answer: Callable) -> str:
             by_power[2],
             {
                 "The value is right. For the encoder the weights come in once, not squared: that is "
-                "STL.": by_power[1],
+                "STL. (With a hook: does it return the new gradient?)": by_power[1],
                 "The value is right. The weights come in with the third power: the bound gives one of them, "
                 "so multiply by one more.": by_power[3],
                 "The value is right. The encoder's gradient has no weights at all.": by_power[0],
@@ -209,6 +224,13 @@ def annealed_log_w(answer: Callable) -> str:
             "This is the weight itself; its logarithm is wanted.": truth.exp(),
             "One weight for each data point: the chains have not been kept apart.": truth.logsumexp(0)
             - math.log(chains),
+            "The weighted likelihoods are averaged over the steps. They add up.": truth / steps,
+            "The growth of t is taken one step too late: the first code gets t_1 - t_0.": torch.einsum(
+                "j,jcb->cb", t.diff()[1:], log_lik[:-1]
+            ),
+            "The steps are in the wrong order: the first code comes first.": torch.einsum(
+                "j,jcb->cb", t.diff().flip(0), log_lik
+            ),
             "One increment for each step: add them up.": t.diff()[:, None, None] * log_lik,
         }
         compare(answer(log_lik, t), truth, wrong)

@@ -6,12 +6,15 @@ import sys
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vae_helpers import (
     VAE,
     Bernoulli,
     MLPDecoder,
     active_units,
+    effective_sample_size,
     evaluate,
     evaluation,
     importance_log_prob,
@@ -133,3 +136,33 @@ def test_what_cannot_be_evaluated(linear_gaussian):
     for arguments in ((x, 0), (x[:0], 5)):
         with pytest.raises(ValueError, match="at least one sample and one image"):
             importance_log_prob(model, *arguments)
+
+
+def test_effective_sample_size_of_weights_that_are_equal_or_one_or_known():
+    rows = torch.tensor(
+        [[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0], [3.0, 1.0, 1.0, 1.0]]
+    )
+    expected = torch.tensor([4.0, 1.0, 2.0, 36 / 12])
+    torch.testing.assert_close(effective_sample_size(rows.T.log() - 1000), expected, rtol=1e-3, atol=0)
+    assert effective_sample_size(torch.zeros(7, 2, 3)).shape == (2, 3)
+
+
+@given(st.integers(1, 30), st.integers(0, 1000), st.floats(0, 20))
+def test_effective_sample_size_is_between_1_and_k(k, seed, spread):
+    log_w = spread * torch.randn(k, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    size = effective_sample_size(log_w)
+    assert (size >= 1 - 1e-9).all() and (size <= k * (1 + 1e-9)).all()
+    torch.testing.assert_close(size, 1 / torch.softmax(log_w, 0).square().sum(0))
+
+
+def test_effective_sample_size_predicts_the_error_of_the_mean_weight(linear_gaussian):
+    """Var[w] / E[w]^2 is about K / ESS - 1; for a widened q the first is known in closed form.
+
+    Per dimension with q wider by c = e^0.5 in variance, E[w^2] / E[w]^2 = c / sqrt(2 c - 1).
+    """
+    model, x, _ = linear_gaussian
+    model.encoder.widen, c = 0.5, math.exp(0.5)
+    size = effective_sample_size(objectives.log_weights(model, x, 50_000)).detach()
+    torch.testing.assert_close(
+        50_000 / size, torch.full_like(size, (c / math.sqrt(2 * c - 1)) ** 3), rtol=0.03, atol=0
+    )

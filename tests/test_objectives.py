@@ -2,13 +2,27 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_helpers import VAE, Bernoulli, MLPDecoder, MLPEncoder, elbo, free_bits, iwae_bound, log_weights
-from vae_helpers.densities import bernoulli_log_prob, kl_to_standard_normal
+from vae_helpers import (
+    VAE,
+    Bernoulli,
+    Gaussian,
+    MLPDecoder,
+    MLPEncoder,
+    dreg_bound,
+    elbo,
+    free_bits,
+    iwae_bound,
+    log_weights,
+    objectives,
+    stl_bound,
+)
+from vae_helpers.densities import bernoulli_log_prob, gaussian_log_prob, kl_to_standard_normal
 
 
 def test_with_the_exact_posterior_every_weight_is_p_of_x(linear_gaussian):
@@ -163,3 +177,141 @@ def test_free_bits_need_a_threshold_of_at_least_zero():
     for threshold in (-0.1, math.nan):
         with pytest.raises(ValueError, match="threshold must be a number of nats of at least 0"):
             free_bits(small_vae(), torch.rand(2, 1, 3, 5), threshold)
+
+
+X = torch.tensor([0.9, -0.4], dtype=torch.float64)
+PARAMETERS = {"mu": [0.1], "log_var": [-0.3], "W": [1.1, -0.6]}  # of q and of p(x|z) = N(W z, 0.8^2 I)
+
+
+class Copies(VAE):
+    """A linear-Gaussian model with parameters of its own for each datapoint: so many gradients at once."""
+
+    def __init__(self, copies):
+        expand = lambda row: torch.tensor(row).double().expand(copies, -1).clone().requires_grad_()  # noqa: E731
+        leaves = {name: expand(row) for name, row in PARAMETERS.items()}
+        encoder = lambda x: (leaves["mu"], leaves["log_var"])  # noqa: E731
+        super().__init__(encoder, lambda z: z * leaves["W"], Gaussian(0.8).double(), 1)
+        self.double()
+        self.leaves = leaves
+
+    def gradients(self, objective, k, x=X):
+        """Gradients of objective(model, x, k): `[copies, 4]` (mu, log_var, W) and its values `[copies]`."""
+        values = objective(self, x.expand(len(self.leaves["mu"]), -1), k)
+        found = torch.autograd.grad(values.sum(), self.leaves.values())
+        return torch.cat(found, dim=1), values.detach()
+
+
+def exact_gradient(k):
+    """L_k and its gradient `[4]` by Gauss-Hermite quadrature over the k standard normal variables, k <= 2."""
+    nodes, weights = (torch.tensor(a) for a in np.polynomial.hermite_e.hermegauss(80))
+    weights = weights / weights.sum()
+    leaves = [torch.tensor(row).double().requires_grad_() for row in PARAMETERS.values()]
+    mu, log_var, W = leaves
+    z = mu + (0.5 * log_var).exp() * nodes
+    log_w = gaussian_log_prob(X, z[:, None] * W, torch.tensor(2 * math.log(0.8)))
+    log_w = log_w + gaussian_log_prob(z[:, None], torch.zeros(1), torch.zeros(1))
+    log_w = log_w - gaussian_log_prob(z[:, None], mu, log_var)
+    if k == 1:
+        bound = (weights * log_w).sum()
+    else:
+        pairs = torch.logaddexp(log_w[:, None], log_w) - math.log(2)
+        bound = (weights[:, None] * weights * pairs).sum()
+    return torch.cat(torch.autograd.grad(bound, leaves)), bound.detach()
+
+
+def deviations(objective, k, copies=100_000):
+    """Of the mean gradient from the exact one, in standard errors: `[4]`."""
+    gradients, _ = Copies(copies).gradients(objective, k)
+    return (gradients.mean(0) - exact_gradient(k)[0]) / (gradients.std(0) / math.sqrt(copies))
+
+
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("objective", [iwae_bound, dreg_bound])
+def test_gradients_are_unbiased(objective, k):
+    assert deviations(objective, k).abs().max() < 5
+
+
+def test_sticking_the_landing_is_unbiased_for_one_sample_only():
+    assert deviations(stl_bound, 1).abs().max() < 5
+    two = deviations(stl_bound, 2)
+    assert two[:2].abs().max() > 10 and two[2:].abs().max() < 5
+
+
+def softmax_over_losses(model, x, k):
+    log_w = log_weights(model, x, k)
+    return (torch.softmax(-log_w.detach(), 0) * log_w).sum(0)
+
+
+def mean_of_logarithms(model, x, k):
+    return log_weights(model, x, k).mean(0)
+
+
+def density_not_stopped(model, x, k):
+    """The doubly reparameterised gradient, with log q differentiated as usual."""
+    z, log_w = objectives._weigh(model, x, k)
+    share = torch.softmax(log_w.detach(), 0)[..., None]
+    z.register_hook(lambda gradient: share * gradient)
+    return log_w.logsumexp(0)
+
+
+def squared_for_the_decoder_too(model, x, k):
+    _, log_w = objectives._weigh(model, x, k, stop_density=True)
+    return (torch.softmax(log_w.detach(), 0) ** 2 * log_w).sum(0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "touches"),
+    [
+        (softmax_over_losses, slice(0, 4)),
+        (mean_of_logarithms, slice(0, 4)),
+        (density_not_stopped, slice(0, 2)),
+        (squared_for_the_decoder_too, slice(2, 4)),
+    ],
+)
+def test_wrong_gradients_fail_the_same_check(wrong, touches):
+    assert deviations(wrong, 2)[touches].abs().max() > 10
+
+
+def test_the_bound_of_two_samples_is_that_of_quadrature():
+    for objective in (iwae_bound, stl_bound, dreg_bound):
+        _, values = Copies(50_000).gradients(objective, 2)
+        assert abs(values.mean() - exact_gradient(2)[1]) < 5 * values.std() / math.sqrt(50_000)
+
+
+@given(st.integers(1, 6), st.integers(0, 1000))
+def test_the_variants_have_the_bound_s_value_and_the_decoder_s_gradient(k, seed):
+    """And by hand, for the encoder: sums of weights, or squared weights, times the path derivative."""
+    model, results = Copies(3), {}
+    for objective in (iwae_bound, stl_bound, dreg_bound):
+        torch.manual_seed(seed)
+        results[objective] = model.gradients(objective, k)
+    plain, value = results[iwae_bound]
+    torch.manual_seed(seed)
+    eps = torch.randn(k, 3, 1, dtype=torch.float64)
+    mu, log_var, W = (leaf.detach() for leaf in model.leaves.values())
+    sigma = (0.5 * log_var).exp()
+    z = mu + sigma * eps
+    path = ((X - z * W) * W / 0.8**2).sum(-1, keepdim=True) - z + eps / sigma  # d log w / dz
+    torch.manual_seed(seed)
+    share = torch.softmax(log_weights(model, X.expand(3, -1), k), 0)[..., None].detach()
+    for objective, weight in {stl_bound: share, dreg_bound: share**2}.items():
+        gradient, same_value = results[objective]
+        torch.testing.assert_close(same_value, value)
+        torch.testing.assert_close(gradient[:, 2:], plain[:, 2:])
+        torch.testing.assert_close(gradient[:, :1], (weight * path).sum(0))
+        torch.testing.assert_close(gradient[:, 1:2], (weight * path * 0.5 * sigma * eps).sum(0))
+
+
+def test_at_the_exact_posterior_the_encoder_s_gradient_vanishes_without_noise(linear_gaussian):
+    model, x, _ = linear_gaussian
+    for objective, silent in ((iwae_bound, False), (stl_bound, True), (dreg_bound, True)):
+        model.encoder.shift = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+        (gradient,) = torch.autograd.grad(objective(model, x, 5).sum(), model.encoder.shift)
+        assert (gradient.abs().max() < 1e-9) == silent
+
+
+def test_the_variants_can_be_evaluated_without_gradients(linear_gaussian):
+    model, x, log_p = linear_gaussian
+    with torch.no_grad():
+        for objective in (stl_bound, dreg_bound):
+            torch.testing.assert_close(objective(model, x, 3), log_p)

@@ -1,10 +1,12 @@
 """The small package behind the course on variational autoencoders."""
 
+from .annealing import annealed_log_weights
 from .claims import ClaimFailed, claim
 from .datasets import Images, load_images
 from .device import pick_device, seed_everything
 from .evaluation import (
     active_units,
+    effective_sample_size,
     evaluate,
     importance_log_prob,
     importance_nll,
@@ -14,7 +16,7 @@ from .exercises import check
 from .likelihoods import Bernoulli, ContinuousBernoulli, Gaussian
 from .models import VAE
 from .networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
-from .objectives import ELBO, elbo, free_bits, iwae_bound, log_weights
+from .objectives import ELBO, dreg_bound, elbo, free_bits, iwae_bound, log_weights, stl_bound
 from .plotting import show, use_style
 from .ppca import PPCA
 from .training import History, NonFiniteLoss, fit
@@ -35,8 +37,11 @@ __all__ = [
     "MLPEncoder",
     "NonFiniteLoss",
     "active_units",
+    "annealed_log_weights",
     "check",
     "claim",
+    "dreg_bound",
+    "effective_sample_size",
     "elbo",
     "evaluate",
     "fit",
@@ -50,5 +55,6 @@ __all__ = [
     "pick_device",
     "seed_everything",
     "show",
+    "stl_bound",
     "use_style",
 ]

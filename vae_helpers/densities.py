@@ -9,7 +9,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import softplus
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -41,8 +41,8 @@ def bernoulli_log_prob(x: Tensor, logits: Tensor, event_dims: int = 1) -> Tensor
     the logarithm of a density (notebook 04). Raises ValueError for event shapes that differ.
     """
     check_event_shapes(event_dims, x=x, logits=logits)
-    x, logits = torch.broadcast_tensors(x, logits)
-    return -sum_event(binary_cross_entropy_with_logits(logits, x, reduction="none"), event_dims)
+    # softplus(a) = log(1 + e^a); above the threshold torch returns a, at 40 right to all digits of float64
+    return sum_event(x * logits - softplus(logits, threshold=40), event_dims)
 
 
 def gaussian_log_prob(x: Tensor, mu: Tensor, log_var: Tensor, event_dims: int = 1) -> Tensor:

@@ -115,6 +115,14 @@ def importance_nll(model: VAE, images: Tensor, k: int = 1000) -> float:
     return -importance_log_prob(model, images, k).double().mean().item()
 
 
+def effective_sample_size(log_w: Tensor) -> Tensor:
+    """1 / sum of the squared normalised weights, for log-weights `[K, ...]`: `[...]`, from 1 to K.
+
+    Computed in logarithms, as the weights may be too small for a float (Kong et al., 1994).
+    """
+    return torch.exp(2 * log_w.logsumexp(dim=0) - (2 * log_w).logsumexp(dim=0))
+
+
 def posterior_parameters(model: VAE, images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of q(z|x) for `images` `[N, ...]`: two tensors `[N, L]`, on the CPU."""
     with evaluating(model):

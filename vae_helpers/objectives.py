@@ -77,12 +77,7 @@ def log_weights(model: VAE, x: Tensor, k: int) -> Tensor:
 
     The mean of w over samples is an unbiased estimate of p(x) (Burda et al., 2016).
     """
-    if k < 1:
-        raise ValueError(f"k must be at least 1 (samples per datapoint), got {k}")
-    q = model.posterior(x)
-    z = q.rsample((k,))
-    log_joint = log_likelihood(model, x, z) + model.prior.log_prob(z).sum(-1)
-    return log_joint - q.log_prob(z).sum(-1)
+    return _weigh(model, x, k)[1]
 
 
 def iwae_bound(model: VAE, x: Tensor, k: int) -> Tensor:
@@ -91,3 +86,37 @@ def iwae_bound(model: VAE, x: Tensor, k: int) -> Tensor:
     The mean is inside the logarithm; the mean of log w would be the ELBO again, for any k.
     """
     return torch.logsumexp(log_weights(model, x, k), dim=0) - math.log(k)
+
+
+def stl_bound(model: VAE, x: Tensor, k: int) -> Tensor:
+    """`iwae_bound` with the gradient of "sticking the landing": log q(z|x) is differentiated through z only.
+
+    What is left out has mean zero for k = 1; for more samples the encoder's gradient is biased.
+    Roeder et al. (2017), section 3; the bias: Tucker et al. (2019), section 4.
+    """
+    _, log_w = _weigh(model, x, k, stop_density=True)
+    return torch.logsumexp(log_w, dim=0) - math.log(k)
+
+
+def dreg_bound(model: VAE, x: Tensor, k: int) -> Tensor:
+    """`iwae_bound` with the doubly reparameterised gradient: unbiased, and quieter for the encoder.
+
+    log q(z|x) is differentiated through z only, and what reaches the encoder through a sample is multiplied
+    by its normalised weight once more; the decoder's gradient stays as it is. Tucker et al. (2019), eq. 8.
+    """
+    z, log_w = _weigh(model, x, k, stop_density=True)
+    if z.requires_grad:
+        share = torch.softmax(log_w.detach(), dim=0)[..., None]
+        z.register_hook(lambda gradient: share * gradient)
+    return torch.logsumexp(log_w, dim=0) - math.log(k)
+
+
+def _weigh(model: VAE, x: Tensor, k: int, stop_density: bool = False) -> tuple[Tensor, Tensor]:
+    """k samples z `[K, B, L]` and log-weights `[K, B]`; if stopped, log q has no gradient but through z."""
+    if k < 1:
+        raise ValueError(f"k must be at least 1 (samples per datapoint), got {k}")
+    q = model.posterior(x)
+    z = q.rsample((k,))
+    log_joint = log_likelihood(model, x, z) + model.prior.log_prob(z).sum(-1)
+    density = Normal(q.loc.detach(), q.scale.detach(), validate_args=False) if stop_density else q
+    return z, log_joint - density.log_prob(z).sum(-1)

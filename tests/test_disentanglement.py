@@ -129,7 +129,7 @@ def test_the_bias_of_the_information_is_that_of_the_chi_squared_law():
 
 
 def test_mig_divides_by_the_entropy_of_the_factor():
-    """A code that is the class with probability 1 - e, else another, beside noise: I / log 4 in closed form."""
+    """A code that is the class with probability 1 - e, else another, beside a code of noise."""
     classes = torch.arange(4).repeat_interleave(20_000)[:, None]
     e = 0.3
     other = (classes[:, 0] + torch.randint(1, 4, (len(classes),))) % 4

@@ -725,6 +725,10 @@ MUTANTS = {
             "Which function is made for this?",
         ),
         (lambda a: torch.softmax(a, 0).sum(0), "The shape is"),
+        (
+            lambda a: (a - a.mean(0)).exp() / (a - a.mean(0)).exp().sum(0),
+            "subtract the largest, not the mean",
+        ),
     ],
     "07.b": [
         (lambda *a: chi_square(*a, minus=0.0), "This is E[r^2]"),
@@ -763,6 +767,7 @@ MUTANTS = {
         (lambda f, z: dreg(f, z, value=lambda a: a.mean(0)), "the mean of log w"),
         (lambda f, z: -dreg(f, z), "return the bound, not the loss"),
         (lambda f, z: dreg(f, z).mean(), "One number for all data points"),
+        (lambda f, z: dreg(lambda z: f(z).exp().log(), z), "near -2000 the value"),
     ],
     "07.d": [
         (lambda a, t: torch.einsum("j,jcb->cb", t.diff()[:-1], a[1:]), "shifted by one"),

@@ -65,7 +65,7 @@ def annealed_log_weights(model: VAE, x: Tensor, chains: int, steps: int = 200, l
 
     Each chain starts from the prior and passes `steps` densities p(z) p(x|z)^t, with t rising to 1. The mean
     of a weight is p(x) exactly, for any number of steps (Neal, 2001); more steps make it less noisy.
-    The step sizes are found beforehand, on a few other chains: tuned on the way they would bias it.
+    The step sizes are found beforehand, on a few other chains: tuned on the way they could bias it.
     The log of the mean of C weights is a lower bound on log p(x) on average; Wu et al. (2017) judge decoders
     by it. `model` is a `VAE` in evaluation mode, or a `PPCA`.
     Raises ValueError for fewer than one chain, step or leapfrog step.

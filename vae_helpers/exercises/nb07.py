@@ -38,6 +38,14 @@ def normalised_weights(answer: Callable) -> str:
                 "Right for moderate numbers, but for log-weights near -1000 each exponential is 0, and 0 / 0 "
                 "is not a number. (Each data point may need another scale.) Which function is made for this?"
             )
+        far = log_w.double()
+        far[0] -= 4000  # its share is 0; the others are far above the mean of the logarithms
+        got = answer(far)
+        if not isinstance(got, Tensor) or not same(got, torch.cat([0 * w[:1], w[1:] / w[1:].sum(0)])):
+            raise Mistake(
+                "Right where the weights are alike, but not where one is e^4000 times smaller than the rest. "
+                "If you subtract something before the exponential, subtract the largest, not the mean."
+            )
     return "The gradient of the bound sees each sample by its share."
 
 
@@ -193,6 +201,12 @@ def dreg(answer: Callable) -> str:
                 "passes through z gets the second factor.": squared,
             },
         )
+        far = answer(lambda z, log_weight=log_weight: log_weight(z) - 2000, phi + eps)
+        if not torch.isfinite(torch.cat([gradients(far, phi)[0].flatten(), far.flatten()])).all():
+            raise Mistake(
+                "Right for moderate numbers, but for log-weights near -2000 the value or the gradient is not "
+                "finite. Which functions add up and normalise exponentials safely?"
+            )
     return "Squared weights for the encoder, plain ones for the decoder, and an honest value."
 
 

@@ -1,0 +1,113 @@
+"""Classic mistakes in the exercises of notebook 06, and what the checker must say to each."""
+
+import math
+
+import torch
+
+
+def gap(information, entropy, dim=0):
+    """The right answer to 06.b, or over the wrong dimension."""
+    best, second = information.topk(2, dim=dim).values.unbind(dim)
+    return (best - second) / entropy
+
+
+def aggregate(log_q, n, own=None, others=None, dim=1):
+    """The right answer to 06.c, with switches for what may go wrong."""
+    m = len(log_q)
+    weights = torch.full((m, m), (n - 1) / (n * (m - 1)) if others is None else others(m, n))
+    weights.fill_diagonal_(1 / n if own is None else own(m, n))
+    return torch.logsumexp(weights.log() + log_q, dim=dim)
+
+
+def copied_aggregate(log_q, n):
+    m = len(log_q)
+    weights = torch.full((m, m), 1 / (m - 1))
+    weights.view(-1)[::m] = 1 / n
+    weights.view(-1)[1::m] = (n - m + 1) / (n * (m - 1))
+    weights[m - 2, 0] = (n - m + 1) / (n * (m - 1))
+    return torch.logsumexp(weights.log() + log_q, dim=1)
+
+
+MUTANTS = {
+    "06.a": [
+        (lambda r, d: d.diff() / r.diff(), "This is the slope"),
+        (lambda r, d: -r.diff() / d.diff(), "Upside down: this is rate"),
+        (lambda r, d: r.diff() / d.diff(), "with the sign of the slope"),
+        (lambda r, d: (d / r)[1:], "ratios of the points themselves"),
+        (lambda r, d: d / r, "One ratio per model"),
+        (lambda r, d: d.diff(), "differences of distortion only"),
+        (
+            lambda r, d: -torch.gradient(d, spacing=(r,))[0] if len(r) > 2 else d / r,
+            "slopes at the models",
+        ),
+        (lambda r, d: -((d - d[0]) / (r - r[0]))[1:], "taken from the first model"),
+        (lambda r, d: -(d[-1] - d[0]) / (r[-1] - r[0]), "one price for the whole way"),
+        (lambda r, d: -d.diff() / r.diff() + 1, "is right. Try it on numbers"),
+        (lambda r, d: (d.diff() / r.diff()).abs(), "A price can be negative"),
+        (lambda r, d: (-d.diff() / r.diff()).clamp(min=0), "A negative price is set to 0"),
+    ],
+    "06.b": [
+        (
+            lambda i, h: (i.amax(0) - i.masked_fill(i == i.amax(0), -1).amax(0)) / h,
+            "leave no gap",
+        ),
+        (lambda i, h: gap(i, h, dim=1), "taken over factors"),
+        (lambda i, h: gap(i, 1.0), "The entropies are not used"),
+        (lambda i, h: gap(i, i.amax(0)), "divided by the largest information"),
+        (lambda i, h: i.amax(0) / h, "the best code alone"),
+        (lambda i, h: (i.amax(0) - i.amin(0)) / h, "largest minus the smallest"),
+        (lambda i, h: -gap(i, h), "sign is wrong"),
+        (lambda i, h: gap(i, h).mean(), "One number for all"),
+        (lambda i, h: gap(i, 1 / h), "multiplied by the entropy"),
+        (lambda i, h: gap(i, i.sum(0)), "divided by the sum over codes"),
+        (lambda i, h: (i.amax(0) - i.mean(0)) / h, "minus the mean of the codes"),
+        (lambda i, h: gap(i, 1.0, dim=1), "taken over factors"),
+    ],
+    "06.c": [
+        (lambda q, n: q.logsumexp(1) - math.log(n * len(q)), "All images of the batch weigh"),
+        (lambda q, n: q.logsumexp(1) - math.log(len(q)), "as if the batch were the data set"),
+        (lambda q, n: q.logsumexp(1) - math.log(n), "no images outside of it"),
+        (lambda q, n: aggregate(q, n, dim=0), "taken over samples, not over images"),
+        (lambda q, n: aggregate(q, n, others=lambda m, n: 1 / (m - 1)), "as if they were all"),
+        (lambda q, n: aggregate(q, n, others=lambda m, n: (n - 1) / (n * m)), "The others weigh 1 / M"),
+        (
+            lambda q, n: aggregate(
+                q, n, lambda m, n: 1 / n + (n - 1) / (n * m), lambda m, n: (n - 1) / (n * m)
+            ),
+            "counts twice",
+        ),
+        (lambda q, n: aggregate(q, n, lambda m, n: 0.0, lambda m, n: 1 / (m - 1)), "is left out"),
+        (
+            lambda q, n: aggregate(q, n, lambda m, n: (n - 1) / n, lambda m, n: 1 / (n * (m - 1))),
+            "stands for all the others",
+        ),
+        (copied_aggregate, "widely copied fill"),
+        (lambda q, n: q.diagonal() - math.log(n), "your own image only"),
+        (
+            lambda q, n: aggregate(q, n, others=lambda m, n: (n - m + 1) / (n * (m - 1))),
+            "in the published weights only one",
+        ),
+        (lambda q, n: aggregate(q, n).exp(), "the density, not its logarithm"),
+        (
+            lambda q, n: q.diagonal() / n + (q.sum(1) - q.diagonal()) * (n - 1) / (n * (len(q) - 1)),
+            "The logarithms are averaged",
+        ),
+        (lambda q, n: aggregate(q, n).exp().log(), "infinite where they underflow"),
+        (lambda q, n: aggregate(q, n) + 1, "is right. Try it on numbers"),
+    ],
+    "06.d": [
+        (lambda kl, t: kl.clamp(min=t).sum(1).mean(), "applied to each image, and then averaged"),
+        (lambda kl, t: kl.mean(0).sum().clamp(min=t), "applied to the sum over dimensions: one"),
+        (lambda kl, t: kl.sum(1).clamp(min=t).mean(), "sum over dimensions, image by image"),
+        (lambda kl, t: kl.mean(0).clamp(max=t).sum(), "This is the minimum"),
+        (lambda kl, t: (kl.mean(0) - t).clamp(min=0).sum(), "The threshold is subtracted"),
+        (lambda kl, t: kl.mean(0).sum(), "There is no threshold"),
+        (lambda kl, t: kl.mean(0).where(kl.mean(0) >= t, 0.0 * kl[0]).sum(), "not 0."),
+        (lambda kl, t: kl.mean(0).clamp(min=t).mean(), "A mean over dimensions"),
+        (lambda kl, t: kl.mean(0).clamp(min=t), "wanted added up"),
+        (lambda kl, t: kl.sum(0).clamp(min=t).sum(), "A sum over the batch"),
+        (lambda kl, t: kl.mean(1).clamp(min=t).sum(), "The mean is taken over dimensions"),
+        (lambda kl, t: kl.detach().mean(0).clamp(min=t).sum(), "but not its gradient"),
+        (lambda kl, t: kl.mean(0).clamp(min=t).sum() + 1, "is right. Try it on numbers"),
+    ],
+}

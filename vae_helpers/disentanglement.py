@@ -47,12 +47,8 @@ def mig(codes: Tensor, classes: Tensor, bins: int = 20) -> Tensor:
 
     (largest - second largest I(z_l; v_f)) / H(v_f), over codes l. Chen et al. (2018), eq. 6.
     """
-    if codes.ndim == 2 and codes.shape[1] < 2:
-        raise ValueError("a gap needs at least two codes, got one")
-    first, second = mutual_information(codes, classes, bins).topk(2, dim=0).values
-    return (first - second) / torch.stack(
-        [entropy(v.unique(return_counts=True)[1] / len(v)) for v in classes.T]
-    )
+    gap = _gap(mutual_information(codes, classes, bins))
+    return gap / torch.stack([entropy(v.unique(return_counts=True)[1] / len(v)) for v in classes.T])
 
 
 def sap(codes: Tensor, classes: Tensor) -> Tensor:
@@ -62,11 +58,8 @@ def sap(codes: Tensor, classes: Tensor) -> Tensor:
     Kumar et al. (2018), section 3.
     """
     _check(codes, classes)
-    if codes.shape[1] < 2:
-        raise ValueError("a gap needs at least two codes, got one")
     z, v = _standardised(codes), _standardised(classes)
-    first, second = (z.T @ v / len(z)).square().topk(2, dim=0).values
-    return first - second
+    return _gap((z.T @ v / len(z)).square())
 
 
 def dci(codes: Tensor, classes: Tensor, bins: int = 20) -> DCI:
@@ -144,6 +137,14 @@ def _check(codes: Tensor, classes: Tensor) -> None:
         raise ValueError(
             f"factor {int(constant.nonzero()[0])} has the same class in every image; leave it out"
         )
+
+
+def _gap(scores: Tensor) -> Tensor:
+    """The largest score of each factor less the second largest, over codes: `[L, F]` -> `[F]`."""
+    if len(scores) < 2:
+        raise ValueError("a gap needs at least two codes, got one")
+    first, second = scores.topk(2, dim=0).values
+    return first - second
 
 
 def _bins(code: Tensor, bins: int) -> Tensor:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from .evaluation import evaluating, posterior_parameters
+from .evaluation import posterior_parameters
 from .models import VAE
 from .objectives import kl_divergence, log_likelihood
 
@@ -85,8 +85,7 @@ def rate_terms(model: VAE, images: Tensor, samples: int = 1000) -> RateTerms:
     rows = torch.randint(len(mu), (samples,))
     q, own = Normal(mu, sigma), Normal(mu[rows], sigma[rows])
     z, uniform = own.sample(), torch.full((len(mu),), -math.log(len(mu)))
-    with evaluating(model):
-        parts = [log_aggregate(part, q, uniform) for part in z.split(max(1, CHUNK // mu.numel()))]
+    parts = [log_aggregate(part, q, uniform) for part in z.split(max(1, CHUNK // mu.numel()))]
     joint, marginals = (torch.cat(part) for part in zip(*parts, strict=True))
     prior = Normal(torch.zeros_like(z), 1.0)
     return _terms(z, own.log_prob(z).sum(-1), prior, joint, marginals)

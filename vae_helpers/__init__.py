@@ -19,6 +19,7 @@ from .networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 from .objectives import ELBO, dreg_bound, elbo, free_bits, iwae_bound, log_weights, stl_bound
 from .plotting import show, use_style
 from .ppca import PPCA
+from .together import fit_together
 from .training import History, NonFiniteLoss, fit
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "elbo",
     "evaluate",
     "fit",
+    "fit_together",
     "free_bits",
     "importance_log_prob",
     "importance_nll",

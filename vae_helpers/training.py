@@ -112,9 +112,9 @@ def fit(
     device         as in `pick_device`; the model stays there, in evaluation mode
 
     Ctrl-C ends training cleanly: the model keeps its weights, the history its completed epochs.
-    Raises ValueError or TypeError for data that cannot be trained on, and NonFiniteLoss, naming
-    the term and the step, as soon as the loss is seen: before the update on a CPU, at the end of
-    the epoch on an accelerator (where looking sooner would make every step wait).
+    Raises ValueError or TypeError for data that cannot be trained on, and, at the end of an epoch,
+    NonFiniteLoss, naming the first step and term (looking sooner would make an accelerator wait at
+    every step).
     """
     _check_arguments(model, images, validation, epochs, batch_size)
     device = pick_device(device)
@@ -136,15 +136,13 @@ def fit(
             start = time.perf_counter()
             sums = []  # for every step the batch's sum of each term, left on the device
             for rows in torch.randperm(len(images), device=device).split(batch_size):
-                step = epoch * epoch_steps + len(sums)
                 x = torch.bernoulli(images[rows]) if binarize else images[rows]
-                scheduled = {name: f(step / total_steps) for name, f in (schedules or {}).items()}
+                t = (epoch * epoch_steps + len(sums)) / total_steps
+                scheduled = {name: f(t) for name, f in (schedules or {}).items()}
                 with unchecked_distributions(), autocast_on(device, autocast):
                     terms = named_terms(objective(model, x, **scheduled), len(x))
                 loss = -terms["value"].mean()
-                sums.append(torch.stack([values.detach().sum() for values in terms.values()]))
-                if device.type == "cpu":
-                    _check_finite(list(terms), sums[-1:], step)
+                sums.append(torch.stack([values.detach() for values in terms.values()]).sum(1))
 
                 optimizer.zero_grad()
                 loss.backward()

@@ -14,7 +14,7 @@ READY := $(VENV)/.installed
 CODE := vae_helpers tests notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test data notebooks seeds lint constraints clean
+.PHONY: help lab test data notebooks seeds benchmark lint constraints clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,9 @@ seeds: $(READY) ## run every notebook under other seeds too: do its claims hold?
 	  $(PY) -m papermill "$$path" "$$copy" -p SEED $$seed -k python3 --cwd notebooks --no-progress-bar \
 	    >"$$copy.log" 2>&1 || { tail -30 "$$copy.log"; exit 1; }; \
 	done; done
+
+benchmark: $(READY) ## how fast is it? Half an hour with nothing else running; writes tests/benchmarks/results and README.md
+	@$(PY) -m tests.benchmarks.course && $(PY) -m tests.benchmarks.training
 
 lint: $(READY) ## check the style of package, tests and notebooks
 	@$(PY) -m ruff check $(CODE) && $(PY) -m ruff format --check $(CODE)

@@ -4,7 +4,17 @@ import pytest
 import torch
 from torch import nn
 
-from vae_helpers import VAE, Bernoulli, ConvDecoder, ConvEncoder, Gaussian, MLPDecoder, MLPEncoder
+from vae_helpers import (
+    VAE,
+    Bernoulli,
+    ContinuousBernoulli,
+    ConvDecoder,
+    ConvEncoder,
+    Gaussian,
+    MLPDecoder,
+    MLPEncoder,
+    start_at_mean,
+)
 
 SHAPE = (2, 8, 12)
 
@@ -82,3 +92,29 @@ def test_a_transposed_convolution_covers_every_pixel_evenly():
         nn.init.ones_(layer.weight), nn.init.zeros_(layer.bias)
         out = layer(torch.ones(1, layer.in_channels, 4, 4))[0, 0, 2:-2, 2:-2]
     assert out.std() == 0
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(0.5)])
+def test_a_model_starts_at_the_mean(likelihood):
+    images = torch.rand(200, *SHAPE).double() * torch.linspace(0, 1, SHAPE[-1])  # a dark edge
+    model = VAE(MLPEncoder(3, SHAPE), MLPDecoder(3, SHAPE), likelihood, 3).double()
+    fresh = MLPEncoder(3, SHAPE).double()
+    fresh.load_state_dict(model.encoder.state_dict())
+    start_at_mean(model, images)
+    centred = images - images.mean(0)
+    torch.testing.assert_close(model.encoder(images)[0], fresh(centred)[0])
+    last = model.decoder.net[-1]
+    last.weight.data.zero_()  # nothing else speaks: the decoder returns the mean image
+    expected = images.mean(0).clamp(1e-3, 1 - 1e-3) if isinstance(likelihood, Bernoulli) else images.mean(0)
+    torch.testing.assert_close(model.decode(torch.randn(3).double()).mean, expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "likelihood", "message"),
+    [("conv", Bernoulli(), "linear layers"), ("mlp", ContinuousBernoulli(), "not ContinuousBernoulli")],
+)
+def test_what_cannot_start_at_the_mean(kind, likelihood, message):
+    model = make(kind)
+    model.likelihood = likelihood
+    with pytest.raises(TypeError, match=message):
+        start_at_mean(model, torch.rand(5, *SHAPE))

@@ -1,15 +1,18 @@
 """fit(): it learns, counts and stops as it says."""
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import pytest
 import torch
 from matplotlib.figure import Figure
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vae_helpers import (
     VAE,
     Bernoulli,
+    ContinuousBernoulli,
     Gaussian,
     History,
     Images,
@@ -19,7 +22,7 @@ from vae_helpers import (
     elbo,
     fit,
 )
-from vae_helpers.objectives import iwae_bound
+from vae_helpers.objectives import dreg_bound, free_bits, iwae_bound
 
 SHAPE = (1, 3, 4)
 QUIET = {"progress": False, "device": "cpu"}
@@ -206,6 +209,24 @@ def test_autocast_runs_the_matrix_products_in_bfloat16():
     assert all(p.dtype == torch.float32 and p.isfinite().all() for p in model.parameters())
 
 
+def test_compiled_it_learns_the_same(monkeypatch):
+    """The tracing is torch.compile's own; the code generator, which needs a C++ compiler, is left out."""
+    compiled = []
+
+    def without_generator(step, **options):
+        compiled.append(options)
+        return torch._dynamo.optimize("eager", nopython=True, **options)(step)
+
+    monkeypatch.setattr(torch, "compile", without_generator)
+    results = []
+    for option in (False, True):
+        torch.manual_seed(0)
+        model = small_vae()
+        history = fit(model, patterns(50), epochs=2, batch_size=20, compile=option, **QUIET)
+        results.append((history.steps, [p.tolist() for p in model.parameters()]))
+    assert results[0] == results[1] and compiled == [{"dynamic": False}]
+
+
 def test_objectives_that_return_a_plain_tensor():
     history = fit(small_vae(), patterns(50), lambda m, x: iwae_bound(m, x, 3), epochs=1, **QUIET)
     assert set(history.train[0]) == {"value"}
@@ -312,6 +333,66 @@ def test_the_first_non_finite_step_is_named_at_the_end_of_its_epoch():
     with pytest.raises(NonFiniteLoss, match=r"value and kl .* at step 7 "):
         fit(model, patterns(50), explode, epochs=4, batch_size=10, **QUIET)
     assert len(calls) == 10  # the second epoch of five steps was its last
+
+
+class Synchronisations(TorchDispatchMode):
+    """Count what makes the host wait for an accelerator: reading a number, or moving a tensor to the CPU."""
+
+    def __init__(self, monkeypatch):
+        super().__init__()
+        self.count = 0
+        for name in ("cpu", "numpy", "tolist"):
+            monkeypatch.setattr(torch.Tensor, name, self.counting(getattr(torch.Tensor, name)))
+
+    def counting(self, method):
+        def counted(*args, **kwargs):
+            self.count += 1
+            return method(*args, **kwargs)
+
+        return counted
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        reads = function is torch.ops.aten._local_scalar_dense.default  # item(), bool(), int(), float()
+        mask = function is torch.ops.aten.index.Tensor and any(
+            i is not None and i.dtype == torch.bool for i in args[1]
+        )
+        self.count += reads or mask  # how many a mask selects has to be known before going on
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_the_counter_of_synchronisations_counts(monkeypatch, n):
+    x = torch.tensor([1.0])
+    with Synchronisations(monkeypatch) as waits:
+        for read in (torch.Tensor.item, bool, float, lambda x: x.cpu(), lambda x: x[x > 0]):
+            before = waits.count
+            for _ in range(n):
+                read(x)
+            assert waits.count == before + n
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "options"),
+    [
+        (Bernoulli, {}),
+        (Bernoulli, {"binarize": True, "clip_norm": 1.0, "one_cycle": False}),
+        (Bernoulli, {"objective": partial(iwae_bound, k=3)}),
+        (Bernoulli, {"objective": free_bits, "schedules": {"threshold": lambda t: t}}),
+        (Bernoulli, {"objective": partial(dreg_bound, k=3), "autocast": True}),
+        (ContinuousBernoulli, {}),
+        (partial(Gaussian, "learned", floor=0.1), {}),
+        (partial(Gaussian, "optimal", pixels=SHAPE), {}),
+    ],
+)
+def test_an_epoch_does_not_wait_for_the_device(monkeypatch, likelihood, options):
+    """On an accelerator every such call would stop the queue: there may be some per epoch, none per step."""
+    counts = []
+    with Synchronisations(monkeypatch) as waits:
+        for n in (100, 1000):
+            before = waits.count
+            fit(small_vae(likelihood()), torch.rand(n, *SHAPE), epochs=2, batch_size=10, **options, **QUIET)
+            counts.append(waits.count - before)
+    assert counts[0] == counts[1] > 0
 
 
 def test_the_argument_checks_of_torch_are_on_again_afterwards():

@@ -14,7 +14,7 @@ from .evaluation import (
 )
 from .exercises import check
 from .likelihoods import Bernoulli, ContinuousBernoulli, Gaussian
-from .models import VAE
+from .models import VAE, start_at_mean
 from .networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 from .objectives import ELBO, dreg_bound, elbo, free_bits, iwae_bound, log_weights, stl_bound
 from .plotting import show, use_style
@@ -57,6 +57,7 @@ __all__ = [
     "pick_device",
     "seed_everything",
     "show",
+    "start_at_mean",
     "stl_bound",
     "use_style",
 ]

@@ -30,7 +30,7 @@ def check_event_shapes(event_dims: int, **tensors: Tensor) -> None:
 
 def sum_event(values: Tensor, event_dims: int) -> Tensor:
     """Sum over the last `event_dims` dimensions: `[..., *event]` -> `[...]`."""
-    return values.flatten(-event_dims).sum(-1)
+    return values.sum(tuple(range(-event_dims, 0)))
 
 
 def bernoulli_log_prob(x: Tensor, logits: Tensor, event_dims: int = 1) -> Tensor:
@@ -42,7 +42,7 @@ def bernoulli_log_prob(x: Tensor, logits: Tensor, event_dims: int = 1) -> Tensor
     """
     check_event_shapes(event_dims, x=x, logits=logits)
     # softplus(a) = log(1 + e^a); above the threshold torch returns a, at 40 right to all digits of float64
-    return sum_event(x * logits - softplus(logits, threshold=40), event_dims)
+    return sum_event(x * logits, event_dims) - sum_event(softplus(logits, threshold=40), event_dims)
 
 
 def gaussian_log_prob(x: Tensor, mu: Tensor, log_var: Tensor, event_dims: int = 1) -> Tensor:
@@ -52,6 +52,10 @@ def gaussian_log_prob(x: Tensor, mu: Tensor, log_var: Tensor, event_dims: int = 
     Raises ValueError for event shapes that differ.
     """
     check_event_shapes(event_dims, x=x, mu=mu, **({} if log_var.numel() == 1 else {"log_var": log_var}))
+    if log_var.numel() == 1:  # one sigma for all: half the passes over the pixels
+        log_var, size = log_var.reshape(()), math.prod(mu.shape[-event_dims:])
+        squared = sum_event((x - mu).square(), event_dims)
+        return -0.5 * (size * (LOG_2PI + log_var) + squared * torch.exp(-log_var))
     squared = ((x - mu) * torch.exp(-0.5 * log_var)).square()
     return -0.5 * sum_event(LOG_2PI + log_var + squared, event_dims)
 

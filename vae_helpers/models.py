@@ -1,7 +1,9 @@
 """The variational autoencoder: an encoder, a decoder and a likelihood."""
 
-from torch import Tensor, bfloat16, nn, ones, zeros
+from torch import Tensor, bfloat16, nn, no_grad, ones, zeros
 from torch import distributions as td
+
+from .likelihoods import Bernoulli, Gaussian
 
 
 class VAE(nn.Module):
@@ -45,6 +47,28 @@ class VAE(nn.Module):
     def sample(self, n: int) -> Tensor:
         """n new data points, z ~ p(z) and then x ~ p(x|z): `[n, *shape of x]`, without gradient."""
         return self.decode(self.prior.sample((n,))).sample()
+
+
+@no_grad()
+def start_at_mean(model: VAE, images: Tensor) -> None:
+    """Set two biases so that a new model starts from the mean of `images` `[N, ...]`, as PCA does.
+
+    The first layer sees centred images, and the last one returns the mean image where nothing else does:
+    a network need not spend its first steps on the background. For networks that begin
+    and end with a linear layer, and Bernoulli or Gaussian pixels; TypeError for others.
+    """
+    likelihood = type(model.likelihood)
+    layers = [[layer for layer in net.modules() if list(layer.parameters(recurse=False))]
+              for net in (model.encoder, model.decoder)]  # fmt: skip
+    first, last = layers[0][0], layers[1][-1]
+    if not (isinstance(first, nn.Linear) and isinstance(last, nn.Linear)):
+        raise TypeError(f"start_at_mean needs linear layers, got {first} at the start and {last} at the end")
+    if likelihood not in (Bernoulli, Gaussian):
+        raise TypeError(f"start_at_mean knows Bernoulli and Gaussian pixels, not {likelihood.__name__}")
+    mean = images.mean(0).flatten().to(first.weight)
+    first.bias -= first.weight @ mean
+    # 1/1000 and 999/1000 in place of 0 and 1, whose logits are infinite
+    last.bias.copy_(mean.clamp(1e-3, 1 - 1e-3).logit() if likelihood is Bernoulli else mean)
 
 
 def _full_precision(output: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
-from torchvision.utils import make_grid
 
 if TYPE_CHECKING:
     from .training import History
@@ -81,6 +80,8 @@ def image_grid(images: Tensor, ax: Axes, columns: int = 10, title: str = "") -> 
     """Draw images `[N, 1, H, W]` in [0, 1] on `ax`, row by row, ink dark on white."""
     if images.ndim != 4 or images.shape[1] != 1:
         raise ValueError(f"images must be [N, 1, H, W], got {list(images.shape)}")
+    from torchvision.utils import make_grid  # slow to import: only where images are drawn
+
     grid = make_grid(images.detach().cpu(), nrow=columns, padding=1)[0].numpy()
     ax.imshow(grid, vmin=0, vmax=1, cmap="gray_r", interpolation="nearest")
     ax.set_axis_off()

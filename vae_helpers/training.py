@@ -4,16 +4,20 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
+from .checkpoint import Checkpoint
 from .device import autocast as autocast_on
 from .device import pick_device
+from .distributed import World
 from .evaluation import evaluate, named_terms, unchecked_distributions
 from .likelihoods import Bernoulli, check_pixels
 from .objectives import elbo
@@ -51,7 +55,7 @@ class History:
         seconds: float,
     ) -> None:
         """Add an epoch over n images, from the sums over its batches `[S, terms]`."""
-        columns = sums.cpu().double().T
+        columns = sums.double().T
         sizes = torch.full(columns.shape[1:], batch_size)
         sizes[-1] = n - batch_size * (len(sizes) - 1)  # the last batch may be smaller
         self.train.append(
@@ -79,6 +83,17 @@ class History:
         return plot_history(self)
 
 
+class _Objective(nn.Module):
+    """objective(model, x) as the forward pass of a module, which torch can compile or distribute."""
+
+    def __init__(self, model: nn.Module, objective: Callable):
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, x: Tensor, scheduled: dict[str, float]) -> Tensor | tuple:
+        return self.objective(self.model, x, **scheduled)
+
+
 def fit(
     model: nn.Module,
     images: Tensor,
@@ -92,8 +107,10 @@ def fit(
     schedules: Mapping[str, Callable[[float], float]] | None = None,
     binarize: bool = False,
     autocast: bool = False,
+    compile: bool = False,
     validation: Tensor | None = None,
     callbacks: Sequence[Callable[[nn.Module, History], None]] = (),
+    checkpoint: str | PathLike | None = None,
     device: str | None = None,
     progress: bool = True,
 ) -> History:
@@ -107,17 +124,21 @@ def fit(
                    t rises from 0 at the first step towards 1. Validation uses the keyword's default
     binarize       draw the pixels afresh from Bernoulli(x) at every step (validation: once)
     autocast       bfloat16 matrix products
+    compile        `torch.compile` the objective: a minute of waiting that long runs on a GPU repay
     validation     images `[M, ...]` on which the objective is evaluated after every epoch
     callbacks      called as callback(model, history) after every epoch
+    checkpoint     a file that stores the run after every epoch; if it is there already, the run goes on
+                   from it, on a CPU to the same bits as if it had never stopped
     device         as in `pick_device`; the model stays there, in evaluation mode
 
-    Ctrl-C ends training cleanly: the model keeps its weights, the history its completed epochs.
+    In processes that `torchrun` started and `distributed.joined` connected, each takes its part of every
+    batch. Ctrl-C ends training cleanly: the model keeps its weights, the history its completed epochs.
     Raises ValueError or TypeError for data that cannot be trained on, and, at the end of an epoch,
     NonFiniteLoss, naming the first step and term (looking sooner would make an accelerator wait at
     every step).
     """
     _check_arguments(model, images, validation, epochs, batch_size)
-    device = pick_device(device)
+    device, world = pick_device(device), World.current()
     model.to(device).train()
     dtype = next(model.parameters()).dtype
     images = images.to(device, dtype)
@@ -129,19 +150,37 @@ def fit(
     total_steps = epochs * epoch_steps
     one_cycle = one_cycle and total_steps >= 10  # a shorter cycle would be over before it warmed up
     schedule = OneCycleLR(optimizer, lr, total_steps=total_steps) if one_cycle else None
-    history = History()
-    bar = tqdm(total=total_steps, unit="step", disable=not progress, leave=False)
+    step = _Objective(model, objective)
+    if world.size > 1:
+        step = DistributedDataParallel(step)  # averages the gradients of the processes
+    if compile:
+        step = torch.compile(step, dynamic=False)
+    settings = {
+        **{
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "lr": lr,
+            "one_cycle": one_cycle,
+            "binarize": binarize,
+        },
+        **{"clip_norm": clip_norm, "autocast": autocast, "images": len(images), "processes": world.size},
+    }
+    parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
+    stored = Checkpoint(checkpoint, settings, parts, device, world)
+    history = History(**(stored.load() or {}))
+    bar = tqdm(total=total_steps, unit="step", disable=not progress or world.rank > 0, leave=False)
     try:
-        for epoch in range(epochs):
+        for epoch in range(len(history.train), epochs):
             start = time.perf_counter()
             sums = []  # for every step the batch's sum of each term, left on the device
-            for rows in torch.randperm(len(images), device=device).split(batch_size):
-                x = torch.bernoulli(images[rows]) if binarize else images[rows]
+            for rows in world.shuffled(len(images), device).split(batch_size):
+                x = images[rows[world.rank :: world.size]]
+                x = torch.bernoulli(x) if binarize else x
                 t = (epoch * epoch_steps + len(sums)) / total_steps
                 scheduled = {name: f(t) for name, f in (schedules or {}).items()}
                 with unchecked_distributions(), autocast_on(device, autocast):
-                    terms = named_terms(objective(model, x, **scheduled), len(x))
-                loss = -terms["value"].mean()
+                    terms = named_terms(step(x, scheduled), len(x))
+                loss = -world.mean(terms["value"], len(rows))
                 sums.append(torch.stack([values.detach() for values in terms.values()]).sum(1))
 
                 optimizer.zero_grad()
@@ -153,19 +192,21 @@ def fit(
                     schedule.step()
                 bar.update()
 
+            sums = world.total(torch.stack(sums)).cpu()  # the first time that the epoch is waited for
             _check_finite(list(terms), sums, first_step=epoch * epoch_steps)
             seconds = time.perf_counter() - start
             held_out = evaluate(model, validation, objective) if validation is not None else None
-            history.record(list(terms), torch.stack(sums), batch_size, len(images), held_out, seconds)
+            history.record(list(terms), sums, batch_size, len(images), held_out, seconds)
             bar.set_postfix({name: f"{mean:.1f}" for name, mean in history.train[-1].items()})
             for callback in callbacks:
                 callback(model, history)
+            stored.save(history)
     except KeyboardInterrupt:
         history.interrupted = True
     finally:
         bar.close()
         model.eval()
-    if progress:
+    if progress and world.rank == 0:
         print(history.summary(device))
     return history
 
@@ -196,9 +237,9 @@ def _check_arguments(
             check_pixels(x)
 
 
-def _check_finite(names: list[str], sums: list[Tensor], first_step: int) -> None:
-    """Raise NonFiniteLoss for the first step in which a term's sum is not a finite number."""
-    finite = torch.stack(sums).isfinite()
+def _check_finite(names: list[str], sums: Tensor, first_step: int) -> None:
+    """Raise NonFiniteLoss for the first step in which a term's sum, of `[S, terms]`, is not finite."""
+    finite = sums.isfinite()
     if finite.all():
         return
     row = int((~finite).any(dim=1).nonzero()[0])

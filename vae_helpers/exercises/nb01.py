@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 
 import torch
-from scipy.stats import binom
 from torch import Tensor
 
 from .checking import Mistake, checker, compare, same, unpack
@@ -101,7 +100,7 @@ def _survives(answer: Callable, log_w: Tensor, sign: int, truth: Tensor, what_ha
 def expected_log_mean(answer: Callable) -> str:
     """answer(a, c, K): exact E[log mean of K weights], each a or c at even odds -> scalar tensor, nats."""
     for a, c, k in ((0.5, 3.0, 1), (3.0, 0.2, 2), (0.4, 5.0, 7), (1.9, 0.1, 10), (1.9, 0.1, 100)):
-        ways = binom(k, 0.5).pmf(range(k + 1))
+        ways = [math.comb(k, j) / 2**k for j in range(k + 1)]
         means = [(j * a + (k - j) * c) / k for j in range(k + 1)]
         truth = math.fsum(p * math.log(m) for p, m in zip(ways, means, strict=True))
         variance = (a - c) ** 2 / 4

@@ -10,9 +10,8 @@ from vae_helpers import Images, train
 def few_images(monkeypatch):
     torch.manual_seed(0)
     images, labels = torch.rand(60, 1, 28, 28).round(), torch.zeros(60, dtype=torch.long)
-    monkeypatch.setattr(
-        train, "load_images", lambda name: Images(images, labels, images[:20], labels[:20], "few")
-    )
+    few = {"train": images, "train_labels": labels, "test": images[:20], "test_labels": labels[:20]}
+    monkeypatch.setattr(train, "load_images", lambda name: Images(**few, name="few"))
     monkeypatch.setenv("VAE_DEVICE", "cpu")
     monkeypatch.delenv("LOCAL_RANK", raising=False)
 

@@ -153,24 +153,21 @@ def fit(
     step = _Objective(model, objective)
     if world.size > 1:
         step = DistributedDataParallel(step)  # averages the gradients of the processes
-    if compile:
-        step = torch.compile(step, dynamic=False)
-    settings = {
-        **{
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "lr": lr,
-            "one_cycle": one_cycle,
-            "binarize": binarize,
-        },
-        **{"clip_norm": clip_norm, "autocast": autocast, "images": len(images), "processes": world.size},
-    }
+    if compile:  # a small model's kernels are over before the next one is launched: replay a CUDA graph
+        mode = "reduce-overhead" if device.type == "cuda" else "default"
+        with (
+            unchecked_distributions()
+        ):  # torch.compile turns argument checks off for good; this turns them on
+            step = torch.compile(step, dynamic=False, mode=mode)
+    settings = dict(epochs=epochs, batch_size=batch_size, lr=lr, one_cycle=one_cycle, clip_norm=clip_norm)
+    settings |= dict(binarize=binarize, autocast=autocast, images=len(images), processes=world.size)
     parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
     stored = Checkpoint(checkpoint, settings, parts, device, world)
     history = History(**(stored.load() or {}))
-    bar = tqdm(total=total_steps, unit="step", disable=not progress or world.rank > 0, leave=False)
+    done, quiet = len(history.train), not progress or world.rank > 0
+    bar = tqdm(total=total_steps, initial=done * epoch_steps, unit="step", disable=quiet, leave=False)
     try:
-        for epoch in range(len(history.train), epochs):
+        for epoch in range(done, epochs):
             start = time.perf_counter()
             sums = []  # for every step the batch's sum of each term, left on the device
             for rows in world.shuffled(len(images), device).split(batch_size):
@@ -178,12 +175,12 @@ def fit(
                 x = torch.bernoulli(x) if binarize else x
                 t = (epoch * epoch_steps + len(sums)) / total_steps
                 scheduled = {name: f(t) for name, f in (schedules or {}).items()}
+                optimizer.zero_grad()
                 with unchecked_distributions(), autocast_on(device, autocast):
                     terms = named_terms(step(x, scheduled), len(x))
                 loss = -world.mean(terms["value"], len(rows))
                 sums.append(torch.stack([values.detach() for values in terms.values()]).sum(1))
 
-                optimizer.zero_grad()
                 loss.backward()
                 if clip_norm is not None:
                     clip_grad_norm_(model.parameters(), clip_norm)
@@ -206,7 +203,7 @@ def fit(
     finally:
         bar.close()
         model.eval()
-    if progress and world.rank == 0:
+    if not quiet:
         print(history.summary(device))
     return history
 
@@ -231,7 +228,7 @@ def _check_arguments(
             )
         if x.ndim < 2 or len(x) == 0:
             raise ValueError(f"{name} must have shape [N, ...] with N of at least 1, got {list(x.shape)}")
-        if not torch.isfinite(x).all():
+        if not all(extreme.isfinite() for extreme in torch.aminmax(x)):  # NaN is passed on
             raise ValueError(f"{name} contains infinite or missing values (NaN). Remove them first.")
         if isinstance(getattr(model, "likelihood", None), Bernoulli):
             check_pixels(x)

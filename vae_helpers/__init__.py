@@ -3,7 +3,7 @@
 from .annealing import annealed_log_weights
 from .claims import ClaimFailed, claim
 from .datasets import Images, load_images
-from .device import pick_device, seed_everything
+from .device import pick_device, reuse_memory, seed_everything
 from .evaluation import (
     active_units,
     effective_sample_size,
@@ -21,6 +21,8 @@ from .plotting import show, use_style
 from .ppca import PPCA
 from .together import fit_together
 from .training import History, NonFiniteLoss, fit
+
+reuse_memory()
 
 __all__ = [
     "ELBO",

@@ -1,5 +1,6 @@
 """Where the tensors live: one device, one seed, one precision."""
 
+import ctypes
 import os
 import random
 from contextlib import AbstractContextManager, nullcontext
@@ -32,6 +33,19 @@ def pick_device(name: str | None = None) -> torch.device:
             "Pass device='cpu', or unset VAE_DEVICE to take the best that is there."
         ) from error
     return device
+
+
+def reuse_memory() -> None:
+    """Let glibc keep up to 512 MB of freed memory for the next tensors; elsewhere do nothing.
+
+    By default it hands a tensor of some MB back to the system as soon as it is freed, and gets it again
+    page by page, each one filled with zeros: half of the time of an importance-sampled log-likelihood.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:
+        trim_threshold, mmap_threshold = -1, -3  # names and numbers: man 3 mallopt
+        mallopt(trim_threshold, 512 * 2**20)
+        mallopt(mmap_threshold, 32 * 2**20)  # the largest that glibc takes
 
 
 def seed_everything(seed: int) -> None:

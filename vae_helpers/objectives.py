@@ -72,12 +72,13 @@ def free_bits(model: VAE, x: Tensor, threshold: float, beta: float = 1.0) -> ELB
     return ELBO(reconstruction - beta * cost, reconstruction, kl.sum(-1))
 
 
-def log_weights(model: VAE, x: Tensor, k: int) -> Tensor:
+def log_weights(model: VAE, x: Tensor, k: int, q: Normal | None = None) -> Tensor:
     """log w = log p(x|z) + log p(z) - log q(z|x) for k samples z ~ q(z|x): `[K, B]`, in nats.
 
-    The mean of w over samples is an unbiased estimate of p(x) (Burda et al., 2016).
+    The mean of w over samples is an unbiased estimate of p(x) (Burda et al., 2016). `q` is the
+    posterior of these x, where it is known already.
     """
-    return _weigh(model, x, k)[1]
+    return _weigh(model, x, k, q)[1]
 
 
 def iwae_bound(model: VAE, x: Tensor, k: int) -> Tensor:
@@ -111,11 +112,13 @@ def dreg_bound(model: VAE, x: Tensor, k: int) -> Tensor:
     return torch.logsumexp(log_w, dim=0) - math.log(k)
 
 
-def _weigh(model: VAE, x: Tensor, k: int, stop_density: bool = False) -> tuple[Tensor, Tensor]:
+def _weigh(
+    model: VAE, x: Tensor, k: int, q: Normal | None = None, stop_density: bool = False
+) -> tuple[Tensor, Tensor]:
     """k samples z `[K, B, L]` and log-weights `[K, B]`; if stopped, log q has no gradient but through z."""
     if k < 1:
         raise ValueError(f"k must be at least 1 (samples per datapoint), got {k}")
-    q = model.posterior(x)
+    q = q or model.posterior(x)
     z = q.rsample((k,))
     log_joint = log_likelihood(model, x, z) + model.prior.log_prob(z).sum(-1)
     density = Normal(q.loc.detach(), q.scale.detach(), validate_args=False) if stop_density else q

@@ -277,7 +277,7 @@ def epoch(data: Images) -> dict:
     model, images = vae(), data.train.to(DEVICE)
     larger = RECIPE["batch_size"]
     measured = interleaved(
-        7,
+        5,
         baseline=baseline,
         fit=lambda: fit_epoch(model, images),
         recipe=lambda: fit_epoch(model, images, batch_size=larger),
@@ -289,7 +289,7 @@ def epoch(data: Images) -> dict:
     return found | {f"epoch: {k} (s, median)": statistics.median(v) for k, v in measured.items()}
 
 
-def quality(data: Images, seeds: int = 3) -> dict:
+def quality(data: Images, seeds: int = 2) -> dict:
     """Seconds until the test -ELBO that the baseline has after 10 epochs, which fit has after RECIPE's."""
     images, paired, losses = data.train.to(DEVICE), ([], []), ([], [])
     for seed in range(seeds):

@@ -17,11 +17,9 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from .training import RESULTS, machine
+from .training import RESULTS, ROOT, machine, measured_on, with_table
 
-ROOT = Path(__file__).parents[2]
 STORED = RESULTS / "course.json"
-BEGIN, END = "<!-- course: begin -->\n", "<!-- course: end -->\n"
 
 
 def execute(path: Path) -> dict[str, float]:
@@ -56,17 +54,7 @@ def table(report: dict) -> str:
     wall, cells, memory = zip(*(cost.values() for cost in report["notebooks"].values()), strict=True)
     total = f"{sum(cells) / 60:.1f} min | {sum(wall) / 60:.1f} min | {max(memory) / 1000:.1f} GB"
     rows.append(f"| **all** | {total} |")
-    on = report["machine"]
-    versions = f"{on['threads']} threads, torch {on['torch']}, Python {on['python']}"
-    rows += ["", f"Measured on {on['date']}: {on['processor']}, {versions}; data: {report['data']}."]
-    return "\n".join(rows) + "\n"
-
-
-def with_table(readme: str, report: dict) -> str:
-    """The README with the table between its two marks."""
-    before, rest = readme.split(BEGIN)
-    _, after = rest.split(END)
-    return before + BEGIN + table(report) + END + after
+    return "\n".join(rows) + "\n\n" + measured_on(report)
 
 
 def main() -> None:
@@ -86,7 +74,7 @@ def main() -> None:
             )
         STORED.write_text(json.dumps(report, indent=1) + "\n")
     readme = ROOT / "README.md"
-    readme.write_text(with_table(readme.read_text(), json.loads(STORED.read_text())))
+    readme.write_text(with_table(readme.read_text(), "course", table(json.loads(STORED.read_text()))))
 
 
 if __name__ == "__main__":

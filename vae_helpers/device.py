@@ -39,7 +39,7 @@ def reuse_memory() -> None:
     """Let glibc keep up to 512 MB of freed memory for the next tensors; elsewhere do nothing.
 
     By default it hands a tensor of some MB back to the system as soon as it is freed, and gets it again
-    page by page, each one filled with zeros: half of the time of an importance-sampled log-likelihood.
+    page by page, each one filled with zeros: a third of the time of an importance-sampled log-likelihood.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:

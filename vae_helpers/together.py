@@ -6,6 +6,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from .device import pick_device
 from .objectives import elbo
 from .training import History, fit
 
@@ -66,11 +67,11 @@ def fit_together(
     for name, layer in stacked.items():
         stack.set_submodule(name, layer)
 
+    where = {"device": pick_device(options.get("device")), "dtype": next(stack.parameters()).dtype}
+    per_model = {name: torch.as_tensor(values, **where) for name, values in (settings or {}).items()}
+
     def summed(stack: nn.Module, x: Tensor, **scheduled) -> Tensor:
-        per_row = {
-            name: torch.as_tensor(values, dtype=x.dtype, device=x.device).repeat_interleave(len(x))
-            for name, values in (settings or {}).items()
-        }
+        per_row = {name: values.repeat_interleave(len(x)) for name, values in per_model.items()}
         result = objective(stack, x.repeat(count, *[1] * (x.ndim - 1)), **per_row, **scheduled)
         value = result if isinstance(result, Tensor) else result.value
         return value.unflatten(0, (count, len(x))).sum(0)
@@ -79,7 +80,7 @@ def fit_together(
     for name, layer in stacked.items():
         layer.unstack(layers[name])
     for model in models:
-        model.to(next(stack.parameters()).device).eval()
+        model.to(where["device"]).eval()
     return history
 
 

@@ -8,7 +8,6 @@ that of all processes together: their number changes the time, not the result (b
 """
 
 import argparse
-import os
 from contextlib import nullcontext, redirect_stdout
 from functools import partial
 
@@ -42,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
         add(f"--{name}", action="store_true", help="as in fit()")
     args = parser.parse_args(arguments)
 
-    with joined(args.seed) as world, _quiet(world.rank > 0):
+    with joined(args.seed) as world, redirect_stdout(None) if world.rank else nullcontext():
         data = load_images(args.data)
         networks = (
             MLPEncoder(args.latent_dim, hidden=args.hidden),
@@ -61,10 +60,6 @@ def main(arguments: list[str] | None = None) -> None:
         if args.nll and world.rank == 0:
             nll = importance_nll(model, data.test[:1000], args.nll)
             print(f"test -log p(x): {nll:.2f} nats (1,000 images, {args.nll:,} samples each)")
-
-
-def _quiet(yes: bool):
-    return redirect_stdout(open(os.devnull, "w")) if yes else nullcontext()
 
 
 if __name__ == "__main__":

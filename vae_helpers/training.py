@@ -128,7 +128,8 @@ def fit(
     validation     images `[M, ...]` on which the objective is evaluated after every epoch
     callbacks      called as callback(model, history) after every epoch
     checkpoint     a file that stores the run after every epoch; if it is there already, the run goes on
-                   from it, on a CPU to the same bits as if it had never stopped
+                   from it, on a CPU to the same bits as if it had never stopped (if binarized validation
+                   images are drawn, from the same seed)
     device         as in `pick_device`; the model stays there, in evaluation mode
 
     In processes that `torchrun` started and `distributed.joined` connected, each takes its part of every
@@ -155,9 +156,7 @@ def fit(
         step = DistributedDataParallel(step)  # averages the gradients of the processes
     if compile:  # a small model's kernels are over before the next one is launched: replay a CUDA graph
         mode = "reduce-overhead" if device.type == "cuda" else "default"
-        with (
-            unchecked_distributions()
-        ):  # torch.compile turns argument checks off for good; this turns them on
+        with unchecked_distributions():  # torch.compile leaves argument checks off; this puts them back
             step = torch.compile(step, dynamic=False, mode=mode)
     settings = dict(epochs=epochs, batch_size=batch_size, lr=lr, one_cycle=one_cycle, clip_norm=clip_norm)
     settings |= dict(binarize=binarize, autocast=autocast, images=len(images), processes=world.size)

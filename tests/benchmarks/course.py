@@ -38,7 +38,7 @@ def execute(path: Path) -> dict[str, float]:
     in_cells = 0.0
     for cell in cells:
         stamps = cell["metadata"].get("execution", {})
-        if len(cell["source"]) and "shell.execute_reply" in stamps:
+        if "shell.execute_reply" in stamps:
             ends = (stamps["iopub.execute_input"], stamps["shell.execute_reply"])
             begun, done = map(datetime.fromisoformat, ends)
             in_cells += (done - begun).total_seconds()

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,10 @@ sys.path.insert(0, str(OFFLINE))
 import sitecustomize  # noqa: E402, F401  (this process; the next line is for kernels and other children)
 
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")]))
+
+# An example of hypothesis may take as long as a busy machine makes it: what is slow is no error.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,7 @@ def test_one_code_for_each_factor_is_perfect():
         assert score.item() == pytest.approx(1, abs=1e-3 if "ness" in name or "ment" in name else 1e-6), name
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.permutations(range(5)), st.lists(st.sampled_from([-3.0, -0.5, 0.2, 7.0]), min_size=5, max_size=5))
 def test_order_sign_and_scale_of_the_codes_play_no_part(order, scales):
     noisy = PERFECT + 0.8 * torch.randn(PERFECT.shape, generator=torch.Generator().manual_seed(0)).double()

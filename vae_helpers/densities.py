@@ -68,17 +68,3 @@ def kl_to_standard_normal(mu: Tensor, log_var: Tensor, event_dims: int = 1) -> T
     """
     check_event_shapes(event_dims, mu=mu, log_var=log_var)
     return 0.5 * sum_event(mu.square() + torch.expm1(log_var) - log_var, event_dims)
-
-
-def kl_between_gaussians(
-    mu_q: Tensor, log_var_q: Tensor, mu_p: Tensor, log_var_p: Tensor, event_dims: int = 1
-) -> Tensor:
-    """KL(N(mu_q, exp(log_var_q)) || N(mu_p, exp(log_var_p))) in nats: `[..., *event]` -> `[...]`.
-
-    The order matters: the first Gaussian is the one that the expectation is taken under.
-    Raises ValueError for event shapes that differ.
-    """
-    check_event_shapes(event_dims, mu_q=mu_q, log_var_q=log_var_q, mu_p=mu_p, log_var_p=log_var_p)
-    log_ratio = log_var_q - log_var_p
-    squared = (mu_q - mu_p).square() * torch.exp(-log_var_p)
-    return 0.5 * sum_event(squared + torch.expm1(log_ratio) - log_ratio, event_dims)

@@ -15,7 +15,7 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
     """Linear layers of the given sizes with a ReLU between each two."""
     layers = []
     for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers[:-1])
 
 

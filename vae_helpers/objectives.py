@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from .densities import kl_between_gaussians
+from .densities import kl_to_standard_normal
 from .models import VAE
 
 
@@ -39,7 +39,8 @@ def log_likelihood(model: VAE, x: Tensor, z: Tensor) -> Tensor:
 
 def kl_divergence(q: Normal, p: Normal) -> Tensor:
     """KL(q || p) of diagonal Gaussians, summed over the latent dimensions: `[..., L]` -> `[...]`, in nats."""
-    return kl_between_gaussians(q.loc, 2 * q.scale.log(), p.loc, 2 * p.scale.log())
+    # both shifted and scaled alike, so that p is N(0, 1), they are as far apart as before
+    return kl_to_standard_normal((q.loc - p.loc) / p.scale, 2 * (q.scale / p.scale).log())
 
 
 def elbo(model: VAE, x: Tensor, beta: float = 1.0) -> ELBO:

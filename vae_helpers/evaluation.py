@@ -13,11 +13,11 @@ from .densities import kl_to_standard_normal
 from .models import VAE
 from .objectives import elbo, log_weights
 
-# What `importance_log_prob` decodes at a time: so many pixels (32 MB in float32, the most that
-# `device.reuse_memory` keeps), and so many images where these are small. Smaller pieces cost more in
-# overhead than they gain in the cache.
-CHUNK = 8_000_000
-ROWS = 2**14
+# What `importance_log_prob` decodes at a time: so many pixels (16 MB in float32), and so many images where
+# these are small. Smaller pieces cost more in overhead than they gain in the cache; larger ones leave
+# gaps in the memory that the process keeps.
+CHUNK = 2**22
+ROWS = 2**13
 
 
 @contextmanager

@@ -131,6 +131,7 @@ def test_samples_broadcast_against_data():
         lambda: bernoulli_log_prob(torch.zeros(5, 6), torch.zeros(5, 2, 3), 2),
         lambda: gaussian_log_prob(torch.zeros(5, 6), torch.zeros(5, 6), torch.zeros(5, 1)),
         lambda: kl_to_standard_normal(torch.zeros(5, 6), torch.zeros(1)),
+        lambda: objectives.kl_divergence(Normal(torch.zeros(5, 6), 1.0), Normal(torch.zeros(5, 1), 1.0)),
         lambda: kl_to_standard_normal(torch.zeros(6), torch.zeros(6), event_dims=2),
         lambda: kl_to_standard_normal(torch.zeros(6), torch.zeros(6), event_dims=0),
     ],

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from .densities import kl_to_standard_normal
+from .densities import check_event_shapes, kl_to_standard_normal
 from .models import VAE
 
 
@@ -38,7 +38,11 @@ def log_likelihood(model: VAE, x: Tensor, z: Tensor) -> Tensor:
 
 
 def kl_divergence(q: Normal, p: Normal) -> Tensor:
-    """KL(q || p) of diagonal Gaussians, summed over the latent dimensions: `[..., L]` -> `[...]`, in nats."""
+    """KL(q || p) of diagonal Gaussians, summed over the latent dimensions: `[..., L]` -> `[...]`, in nats.
+
+    Raises ValueError for different L.
+    """
+    check_event_shapes(1, q=q.loc, p=p.loc)
     # both shifted and scaled alike, so that p is N(0, 1), they are as far apart as before
     return kl_to_standard_normal((q.loc - p.loc) / p.scale, 2 * (q.scale / p.scale).log())
 

@@ -1,65 +1,61 @@
-"""The small package behind the course on variational autoencoders."""
+"""The small package behind the course on variational autoencoders: six rooms, and the names that notebooks use.
 
-from .annealing import annealed_log_weights
-from .claims import ClaimFailed, claim
-from .datasets import Images, load_images
-from .device import pick_device, reuse_memory, seed_everything
-from .evaluation import (
-    active_units,
-    effective_sample_size,
-    evaluate,
-    importance_log_prob,
-    importance_nll,
-    kl_per_dimension,
-)
-from .exercises import check
-from .likelihoods import Bernoulli, ContinuousBernoulli, Gaussian
-from .models import VAE, start_at_mean
-from .networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
-from .objectives import ELBO, dreg_bound, elbo, free_bits, iwae_bound, log_weights, stl_bound
-from .plotting import show, use_style
-from .ppca import PPCA
-from .together import fit_together
-from .training import History, NonFiniteLoss, fit
+course       what makes a notebook a lesson: claims, exercises, checkup, figures
+training     fit and what surrounds it
+measures     what a trained model is worth
+objectives   what is maximised
+models       p and q: densities, likelihoods, networks, the VAE
+data         images, read or drawn
 
-reuse_memory()
+A name is loaded when it is first used, so that importing the package costs next to nothing.
+"""
 
-__all__ = [
-    "ELBO",
-    "PPCA",
-    "VAE",
-    "Bernoulli",
-    "ClaimFailed",
-    "ContinuousBernoulli",
-    "ConvDecoder",
-    "ConvEncoder",
-    "Gaussian",
-    "History",
-    "Images",
-    "MLPDecoder",
-    "MLPEncoder",
-    "NonFiniteLoss",
-    "active_units",
-    "annealed_log_weights",
-    "check",
-    "claim",
-    "dreg_bound",
-    "effective_sample_size",
-    "elbo",
-    "evaluate",
-    "fit",
-    "fit_together",
-    "free_bits",
-    "importance_log_prob",
-    "importance_nll",
-    "iwae_bound",
-    "kl_per_dimension",
-    "load_images",
-    "log_weights",
-    "pick_device",
-    "seed_everything",
-    "show",
-    "start_at_mean",
-    "stl_bound",
-    "use_style",
-]
+from importlib import import_module
+
+_HOMES = {
+    "course.checkup": "checkup",
+    "course.claims": "ClaimFailed claim",
+    "course.exercises": "check",
+    "course.figures": "BLUE GREEN ORANGE PURPLE RED explore image_grid plot_history show use_style",
+    "training.history": "History",
+    "training.lbfgs": "maximise",
+    "training.long_run": "LongRun",
+    "training.loop": "NonFiniteLoss fit",
+    "training.sweep": "fit_sweep",
+    "measures.ais": "ais_log_weights",
+    "measures.disentanglement.dci": "dci",
+    "measures.disentanglement.factor_vae": "factor_vae_score",
+    "measures.disentanglement.mig": "mig mutual_information",
+    "measures.disentanglement.sap": "sap",
+    "measures.latent": "active_units kl_per_dimension posterior_parameters",
+    "measures.likelihood": "effective_sample_size evaluate importance_log_prob importance_nll",
+    "measures.rate": "rate_terms",
+    "objectives.elbo": "ELBO elbo free_bits",
+    "objectives.importance": "dreg_bound iwae_bound log_weights stl_bound",
+    "objectives.total_correlation": "beta_tc log_aggregate stratified_log_weights",
+    "models.densities": "bernoulli_log_prob gaussian_log_prob kl_to_standard_normal",
+    "models.likelihoods": "Bernoulli ContinuousBernoulli Gaussian Likelihood",
+    "models.networks": "ConvDecoder ConvEncoder MLPDecoder MLPEncoder mlp",
+    "models.ppca": "PPCA",
+    "models.vae": "VAE start_at_mean",
+    "data.images": "Images load_images",
+    "data.sprites": "draw_sprites sprites",
+    "data.strokes": "draw_strokes",
+    "contexts": "evaluating fitting unchecked_distributions",
+    "device": "pick_device seed_everything",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    """Load a name from its home; PEP 562."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,96 @@
+"""What long runs need of `fit`: checkpoints, compiling, lower precision, several processes, clipped gradients."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import clip_grad_norm_
+
+from ..contexts import unchecked_distributions
+from ..device import autocast
+from ..objectives.terms import named_terms
+from .checkpoint import Checkpoint
+from .history import History
+from .processes import Processes
+from .run import Run
+
+
+class _Objective(nn.Module):
+    """objective(model, x) as the forward pass of a module, which torch can compile or distribute."""
+
+    def __init__(self, model: nn.Module, objective: Callable):
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, x: Tensor, scheduled: dict[str, float]) -> Tensor | tuple:
+        return self.objective(self.model, x, **scheduled)
+
+
+@dataclass
+class LongRun(Run):
+    """Options of `fit` for runs of minutes and more: `fit(..., long_run=LongRun(checkpoint="build/vae.pt"))`.
+
+    In processes that `torchrun` started and `torchrun_processes` joined, each takes its part of every batch.
+
+    Args:
+        checkpoint: a file that stores the run after every epoch; if it is there already, the run goes on from it,
+            on a CPU to the same bits as if it had never stopped (if binarized validation images are drawn, from
+            the same seed).
+        compile: `torch.compile` the objective: a minute of waiting that long runs on a GPU repay.
+        autocast: bfloat16 matrix products.
+        clip_norm: the gradient is scaled down to this norm where it is longer.
+
+    Example:
+        >>> LongRun(clip_norm=100.0)
+        LongRun(checkpoint=None, compile=False, autocast=False, clip_norm=100.0)
+    """
+
+    checkpoint: str | PathLike | None = None
+    compile: bool = False
+    autocast: bool = False
+    clip_norm: float | None = None
+
+    def start(self, model: nn.Module, objective: Callable, device: torch.device) -> Callable:
+        self.device, self.processes = device, Processes.current()
+        self.reports = self.processes.rank == 0
+        step = _Objective(model, objective)
+        if self.processes.size > 1:
+            step = DistributedDataParallel(step)  # averages the gradients of the processes
+        if self.compile:  # a small model's kernels are over before the next one is launched: replay a CUDA graph
+            mode = "reduce-overhead" if device.type == "cuda" else "default"
+            with unchecked_distributions():  # torch.compile leaves argument checks off; this puts them back
+                step = torch.compile(step, dynamic=False, mode=mode)
+
+        def forward(x: Tensor, scheduled: dict[str, float]) -> dict[str, Tensor]:
+            with unchecked_distributions(), autocast(device, self.autocast):
+                return named_terms(step(x, scheduled), len(x))
+
+        return forward
+
+    def resume(self, settings: dict, parts: dict) -> History:
+        settings |= dict(clip_norm=self.clip_norm, autocast=self.autocast, processes=self.processes.size)
+        self.stored = Checkpoint(self.checkpoint, settings, parts, self.device, self.processes)
+        return History(**(self.stored.load() or {}))
+
+    def shuffled(self, n: int, device: torch.device) -> Tensor:
+        return self.processes.same(torch.randperm(n, device=device))
+
+    def share(self, rows: Tensor) -> Tensor:
+        return rows[self.processes.rank :: self.processes.size]
+
+    def mean(self, values: Tensor, n: int) -> Tensor:
+        return self.processes.mean(values, n)
+
+    def before_update(self, model: nn.Module) -> None:
+        if self.clip_norm is not None:
+            clip_grad_norm_(model.parameters(), self.clip_norm)
+
+    def total(self, sums: Tensor) -> Tensor:
+        return self.processes.total(sums)
+
+    def save(self, history: History) -> None:
+        history.stopped = self.processes.any(history.stopped)
+        self.stored.save(history)

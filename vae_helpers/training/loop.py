@@ -1,0 +1,198 @@
+"""fit(): the training loop that all notebooks share."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import OneCycleLR
+from tqdm.auto import tqdm
+
+from ..contexts import fitting
+from ..device import pick_device, reuse_memory
+from ..measures.likelihood import evaluate
+from ..objectives.elbo import elbo
+from .history import History
+from .run import Run
+
+
+class NonFiniteLoss(ArithmeticError):
+    """A term of the objective became infinite or not a number while training."""
+
+
+def fit(
+    model: nn.Module,
+    images: Tensor,
+    objective: Callable = elbo,
+    epochs: int = 5,
+    *,
+    batch_size: int = 128,
+    lr: float = 5e-3,
+    one_cycle: bool = True,
+    schedules: Mapping[str, Callable[[float], float]] | None = None,
+    binarize: bool = False,
+    validation: Tensor | None = None,
+    callbacks: Sequence[Callable[[nn.Module, History], bool | None]] = (),
+    long_run: Run | None = None,
+    device: str | None = None,
+    progress: bool = True,
+) -> History:
+    """Maximise the mean of an objective over images with Adam.
+
+    Ctrl-C ends training cleanly: the model keeps its weights, the history its completed epochs. A term that is
+    not finite is noticed at the end of its epoch: looking sooner would make an accelerator wait at every step.
+
+    Args:
+        model: stays on the device, in evaluation mode.
+        images: `[N, ...]`.
+        objective: (model, x) -> values `[B]` to maximise, or a named tuple with a field `value`.
+        epochs: how often every image is seen.
+        batch_size: images in a step.
+        lr: the learning rate, or its peak if `one_cycle`.
+        one_cycle: the rate rises and falls (Smith and Topin, 2019; Adam's beta_1 cycles along); else, and for runs
+            under 10 steps, it is constant.
+        schedules: {keyword of the objective: function of t}, for a weight that changes while training; t rises
+            from 0 at the first step towards 1. Validation uses the keyword's default.
+        binarize: draw the pixels afresh from Bernoulli(x) at every step (validation: once).
+        validation: images `[M, ...]` on which the objective is evaluated after every epoch.
+        callbacks: called as callback(model, history) after every epoch; one that returns True ends training.
+        long_run: checkpoints, compiling, lower precision, several processes, clipped gradients: a `LongRun`.
+        device: as in `pick_device`.
+        progress: show a bar, and print one line at the end.
+
+    Returns:
+        `History`.
+
+    Raises:
+        ValueError, TypeError: for data that cannot be trained on.
+        NonFiniteLoss: naming the first step and term that is infinite or not a number.
+
+    Example:
+        >>> from vae_helpers import VAE, Bernoulli, MLPDecoder, MLPEncoder
+        >>> model = VAE(MLPEncoder(2), MLPDecoder(2), Bernoulli(), latent_dim=2)
+        >>> history = fit(model, torch.rand(50, 1, 28, 28), epochs=2, progress=False)
+        >>> sorted(history.train[-1])
+        ['kl', 'reconstruction', 'value']
+    """
+    check_arguments(model, images, validation, epochs, batch_size)
+    reuse_memory()
+    run, device = long_run or Run(), pick_device(device)
+    model.to(device).train()
+    images, validation = (_as_the_model(x, model, device) for x in (images, validation))
+    if binarize and validation is not None:
+        validation = torch.bernoulli(validation)
+
+    sizes = torch.tensor([len(rows) for rows in torch.arange(len(images)).split(batch_size)])
+    total_steps = epochs * len(sizes)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
+    one_cycle = one_cycle and total_steps >= 10  # a shorter cycle would be over before it warmed up
+    cycle = OneCycleLR(optimizer, lr, total_steps=total_steps) if one_cycle else None
+
+    forward = run.start(model, objective, device)
+    settings = dict(epochs=epochs, batch_size=batch_size, lr=lr, one_cycle=one_cycle)
+    settings |= dict(binarize=binarize, images=len(images))
+    history = run.resume(settings, dict(model=model, optimizer=optimizer, **(dict(schedule=cycle) if cycle else {})))
+    done, quiet = len(history.train), not progress or not run.reports
+    bar = tqdm(total=total_steps, initial=done * len(sizes), unit="step", disable=quiet, leave=False)
+    try:
+        with fitting(model) as after_step:
+            for epoch in range(done, 0 if history.stopped else epochs):
+                begun, sums = time.perf_counter(), []  # of every step: each term, summed, left on the device
+                for rows in run.shuffled(len(images), device).split(batch_size):
+                    # the batch, and how far training has come
+                    x = images[run.share(rows)]
+                    x = torch.bernoulli(x) if binarize else x
+                    t = (epoch * len(sizes) + len(sums)) / total_steps
+
+                    # forward: the objective's terms [B]
+                    terms = forward(x, {name: f(t) for name, f in (schedules or {}).items()})
+                    loss = -run.mean(terms["value"], len(rows))
+                    sums.append(torch.stack([values.detach() for values in terms.values()]).sum(1))
+
+                    # backward, and one step of Adam
+                    optimizer.zero_grad()
+                    loss.backward()
+                    run.before_update(model)
+                    optimizer.step()
+                    after_step()
+                    if cycle is not None:
+                        cycle.step()
+                    bar.update()
+
+                # the epoch is over: the first time that its numbers are waited for
+                totals = run.total(torch.stack(sums)).cpu().double()
+                totals = dict(zip(terms, totals.unbind(1), strict=True))
+                _check_finite(totals, first_step=epoch * len(sizes))
+                seconds = time.perf_counter() - begun
+                held_out = None if validation is None else evaluate(model, validation, objective)
+                history.record(totals, sizes, held_out, seconds)
+                bar.set_postfix({name: f"{mean:.1f}" for name, mean in history.train[-1].items()})
+                wishes = [callback(model, history) for callback in callbacks]
+                history.stopped = any(wishes) and epoch + 1 < epochs
+                run.save(history)
+                if history.stopped:
+                    break
+    except KeyboardInterrupt:
+        history.interrupted = True
+    finally:
+        bar.close()
+        model.eval()
+    if not quiet:
+        print(history.summary(device))
+    return history
+
+
+def check_arguments(
+    model: nn.Module, images: Tensor, validation: Tensor | None, epochs: int, batch_size: int
+) -> None:
+    """Refuse what `fit` cannot train on. A model with a method `check_data` is asked, too.
+
+    Args:
+        model: any module.
+        images: `[N, ...]`.
+        validation: `[M, ...]`, or None.
+        epochs: at least 1.
+        batch_size: at least 1.
+
+    Raises:
+        ValueError: for numbers below 1, and for images that are missing, not finite or not what the model describes.
+        TypeError: for images that are no float tensor.
+
+    Example:
+        >>> check_arguments(nn.Identity(), torch.rand(5, 3), None, epochs=1, batch_size=2)
+    """
+    if epochs < 1 or batch_size < 1:
+        raise ValueError(f"epochs and batch_size must be at least 1, got {epochs} and {batch_size}")
+    for name, x in {"images": images, "validation": validation}.items():
+        if x is None and name == "validation":
+            continue
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            found = f"a tensor of {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
+            raise TypeError(
+                f"{name} must be a float tensor [N, ...], got {found}. "
+                "From load_images(), pass data.train; divide 8-bit images by 255."
+            )
+        if x.ndim < 2 or len(x) == 0:
+            raise ValueError(f"{name} must have shape [N, ...] with N of at least 1, got {list(x.shape)}")
+        if not all(extreme.isfinite() for extreme in torch.aminmax(x)):  # NaN is passed on
+            raise ValueError(f"{name} contains infinite or missing values (NaN). Remove them first.")
+        if hasattr(model, "check_data"):
+            model.check_data(x)
+
+
+def _as_the_model(x: Tensor | None, model: nn.Module, device: torch.device) -> Tensor | None:
+    """On the device, and of the model's precision."""
+    return None if x is None else x.to(device, next(model.parameters()).dtype)
+
+
+def _check_finite(sums: dict[str, Tensor], first_step: int) -> None:
+    """Raise NonFiniteLoss for the first step in which a term's sum, of `[S]`, is not finite."""
+    finite = torch.stack([total.isfinite() for total in sums.values()])  # [terms, S]
+    if finite.all():
+        return
+    step = int((~finite).any(dim=0).nonzero()[0])
+    bad = " and ".join(name for name, fine in zip(sums, finite[:, step].tolist(), strict=True) if not fine)
+    raise NonFiniteLoss(
+        f"{bad} is infinite or not a number at step {first_step + step} (counted from 0). "
+        "Try a smaller lr, long_run=LongRun(clip_norm=100), or look at the network's outputs for this batch."
+    )

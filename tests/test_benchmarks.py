@@ -58,9 +58,7 @@ def test_the_tutorial_loop_is_the_same_model_and_loss():
     bce, kl = theirs.losses(x.flatten(1))
     torch.manual_seed(1)
     terms = training.elbo(ours, x)
-    torch.testing.assert_close(
-        torch.stack([-bce, kl]), torch.stack([terms.reconstruction.sum(), terms.kl.sum()])
-    )
+    torch.testing.assert_close(torch.stack([-bce, kl]), torch.stack([terms.reconstruction.sum(), terms.kl.sum()]))
 
 
 def test_a_tutorial_epoch_sees_every_image_and_learns():

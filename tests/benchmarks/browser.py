@@ -70,9 +70,7 @@ def main() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
-    arguments = (
-        f"--ServerApp.port={port} --IdentityProvider.token={token} --LabApp.expose_app_in_browser=True"
-    )
+    arguments = f"--ServerApp.port={port} --IdentityProvider.token={token} --LabApp.expose_app_in_browser=True"
     environment = {key: value for key, value in os.environ.items() if "DISPLAY" not in key}
     options.screenshot.parent.mkdir(parents=True, exist_ok=True)
     stored = (ROOT / options.notebook).read_bytes()
@@ -91,9 +89,7 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             page = browser.new_page(viewport={"width": 1280, "height": 1400})
             # A workspace of its own: nothing is left over from an earlier visit.
-            address = (
-                f"http://127.0.0.1:{port}/lab/workspaces/{token[:8]}/tree/{options.notebook}?token={token}"
-            )
+            address = f"http://127.0.0.1:{port}/lab/workspaces/{token[:8]}/tree/{options.notebook}?token={token}"
             run_notebook(page, address, options.timeout)
             if page.locator(".noUi-handle").count():
                 move_slider(page)

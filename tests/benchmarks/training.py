@@ -38,9 +38,12 @@ from torchvision.datasets import MNIST, VisionDataset
 from torchvision.transforms import ToTensor
 
 from vae_helpers import (
+    BLUE,
+    ORANGE,
     VAE,
     Bernoulli,
     Images,
+    LongRun,
     MLPDecoder,
     MLPEncoder,
     elbo,
@@ -54,7 +57,6 @@ from vae_helpers import (
     start_at_mean,
     use_style,
 )
-from vae_helpers.plotting import BLUE, ORANGE
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parent / "results"
@@ -84,9 +86,7 @@ class TutorialVAE(nn.Module):
         super().__init__()
         self.hidden = nn.Linear(784, HIDDEN)
         self.mu, self.log_var = nn.Linear(HIDDEN, LATENT), nn.Linear(HIDDEN, LATENT)
-        self.decoder = nn.Sequential(
-            nn.Linear(LATENT, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 784), nn.Sigmoid()
-        )
+        self.decoder = nn.Sequential(nn.Linear(LATENT, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 784), nn.Sigmoid())
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         h = torch.relu(self.hidden(x))
@@ -256,13 +256,16 @@ def steps(data: Images) -> dict:
         "floor": lambda: seconds(floor, times=24),
     }
     found = {}
-    variants = {"compiled": {"compile": True}}
+    variants = {"compiled": {"long_run": LongRun(compile=True)}}
     if DEVICE.type != "cpu":
-        variants |= {"bf16": {"autocast": True}, "bf16 compiled": {"autocast": True, "compile": True}}
+        variants |= {
+            "bf16": {"long_run": LongRun(autocast=True)},
+            "bf16 compiled": {"long_run": LongRun(autocast=True, compile=True)},
+        }
     for name, options in variants.items():
         other = vae()
         waited = seconds(lambda other=other, options=options: fit_epoch(other, images[:BATCH], **options))
-        if "compile" in options:
+        if options["long_run"].compile:
             found[f"step: seconds to compile ({name})"] = waited
         timed[name] = lambda other=other, options=options: fit_epoch(other, images, **options)
     measured = interleaved(25, **timed)
@@ -278,18 +281,16 @@ def epoch(data: Images) -> dict:
     _, baseline = tutorial(data.train, data.train_labels)
     model, compiled, images = vae(), vae(), data.train.to(DEVICE)
     batches = images[: BATCH + len(images) % BATCH]  # one of each size
-    waited = seconds(lambda: fit_epoch(compiled, batches, compile=True))
+    waited = seconds(lambda: fit_epoch(compiled, batches, long_run=LongRun(compile=True)))
     larger = f"batches of {RECIPE['batch_size']}"
     timed = {
         "baseline": baseline,
         "fit": lambda: fit_epoch(model, images),
-        "compiled fit": lambda: fit_epoch(compiled, images, compile=True),
+        "compiled fit": lambda: fit_epoch(compiled, images, long_run=LongRun(compile=True)),
         f"fit, {larger}": lambda: fit_epoch(model, images, batch_size=RECIPE["batch_size"]),
     }
     measured = interleaved(7, **timed)
-    found = {
-        f"epoch: baseline / {name}": ratios(measured["baseline"], measured[name]) for name in list(timed)[1:]
-    }
+    found = {f"epoch: baseline / {name}": ratios(measured["baseline"], measured[name]) for name in list(timed)[1:]}
     found["epoch: seconds to compile"] = waited
     return found | {f"epoch: {k} (s, median)": statistics.median(v) for k, v in measured.items()}
 
@@ -329,9 +330,7 @@ def iwae(data: Images, k: int = 50) -> dict:
         products=lambda: seconds(one_sample, times=4 * k),
     )
     found = {f"IWAE step, k = {k} / {k} decoder products": ratios(measured["fit"], measured["products"])}
-    return found | {
-        f"IWAE step: {name} (ms, median)": 250 * statistics.median(v) for name, v in measured.items()
-    }
+    return found | {f"IWAE step: {name} (ms, median)": 250 * statistics.median(v) for name, v in measured.items()}
 
 
 def nll(data: Images, k: int = 5000, n: int = 1000, block: int = 20) -> dict:
@@ -364,7 +363,7 @@ def memory_of(data: Images, kind: str) -> dict:
     if kind == "baseline":
         tutorial(data.train, data.train_labels)[1]()
     else:
-        fit_epoch(vae(), data.train, compile=kind == "compiled")
+        fit_epoch(vae(), data.train, long_run=LongRun(compile=kind == "compiled"))
     return {f"memory: an epoch of {kind} adds (MB)": peak_memory() - before}
 
 
@@ -380,9 +379,7 @@ def growth(data: Images) -> dict:
     curves = {
         "batch size": {n: step_of(x, vae(), batch_size=n) for n, x in sizes.items()},
         "latent size": {n: step_of(few[: 8 * BATCH], vae(n)) for n in (2, 8, 32, 128)},
-        "k": {
-            n: step_of(few[: 4 * BATCH], vae(), objective=partial(iwae_bound, k=n)) for n in (1, 5, 20, 50)
-        },
+        "k": {n: step_of(few[: 4 * BATCH], vae(), objective=partial(iwae_bound, k=n)) for n in (1, 5, 20, 50)},
     }
     for what, timed in curves.items():
         measured = interleaved(7, **{str(n): function for n, function in timed.items()})
@@ -505,9 +502,7 @@ def met(name: str, value: dict | float) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", help="default: all of them")
     parser.add_argument("--inner", choices=SECTIONS, help=argparse.SUPPRESS)
     args = parser.parse_args()

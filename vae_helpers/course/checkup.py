@@ -18,7 +18,8 @@ from ..data.images import (
     data_dir,
     data_dir_words,
     missing_files,
-    raw_folder,)
+    raw_folder,
+)
 from ..device import pick_device
 from ..files import ROOT
 
@@ -105,9 +106,7 @@ def _disk() -> Finding:
 
 def _data() -> Finding:
     if missing_files("mnist"):
-        return Finding(
-            "data", "drawn digits (strokes) stand in: MNIST is not on disk; `make data` fetches it"
-        )
+        return Finding("data", "drawn digits (strokes) stand in: MNIST is not on disk; `make data` fetches it")
     try:
         for file in RAW_FILES:
             check_raw_file(raw_folder("mnist") / file)

@@ -149,15 +149,11 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m vae_helpers.data.download", description=__doc__.split("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m vae_helpers.data.download", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="+", choices=list(FOLDERS), metavar="name", help=" or ".join(FOLDERS))
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds for each data set (600)")
     parser.add_argument("--mirror", help="address of a folder with the .gz files, tried first")
-    parser.add_argument(
-        "--try", action="store_true", dest="attempt", help="a failure is one line, not an error"
-    )
+    parser.add_argument("--try", action="store_true", dest="attempt", help="a failure is one line, not an error")
     options = parser.parse_args(arguments)
     for name in options.names:
         try:
@@ -166,10 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
             if not options.attempt:
                 print(error, file=sys.stderr)
                 return 1
-            print(
-                f"{name} could not be fetched: the drawn digits will be used. "
-                "`make data` tries again and says why."
-            )
+            print(f"{name} could not be fetched: the drawn digits will be used. `make data` tries again and says why.")
         else:
             print(f"{name} is in {os.path.relpath(folder)}")
     return 0

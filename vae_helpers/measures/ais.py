@@ -40,9 +40,7 @@ class Annealed:
         return value.detach(), gradient
 
 
-def hmc_step(
-    target: Annealed, z: Tensor, t: float, step_size: Tensor | float, leapfrog: int
-) -> tuple[Tensor, Tensor]:
+def hmc_step(target: Annealed, z: Tensor, t: float, step_size: Tensor | float, leapfrog: int) -> tuple[Tensor, Tensor]:
     """One Hamiltonian Monte Carlo transition that leaves p(z) p(x|z)^t as it is (Neal, 2011).
 
     Args:
@@ -107,9 +105,7 @@ def ais_log_weights(model: VAE, x: Tensor, chains: int, steps: int = 200, leapfr
         torch.Size([4, 5])
     """
     if min(chains, steps, leapfrog) < 1:
-        raise ValueError(
-            f"chains, steps and leapfrog must be at least 1, got {chains}, {steps} and {leapfrog}"
-        )
+        raise ValueError(f"chains, steps and leapfrog must be at least 1, got {chains}, {steps} and {leapfrog}")
     with unchecked_distributions():
         _, step_sizes = _anneal(model, x, PILOTS, temperatures(steps), leapfrog, None)
         return _anneal(model, x, chains, temperatures(steps), leapfrog, step_sizes)[0]

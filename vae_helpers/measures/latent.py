@@ -34,7 +34,7 @@ def posterior_parameters(model: VAE, images: Tensor) -> tuple[Tensor, Tensor]:
     with evaluating(model):
         posteriors = [model.posterior(x.to(device_of(model))) for x in images.split(BATCH)]
         try:
-            return tuple(torch.cat(part).cpu() for part in zip(*((q.mean, q.stddev) for q in posteriors)))
+            return torch.cat([q.mean for q in posteriors]).cpu(), torch.cat([q.stddev for q in posteriors]).cpu()
         except NotImplementedError as error:
             raise TypeError(
                 f"a q(z|x) with a formula for its mean is needed, got {type(posteriors[0]).__name__}: "

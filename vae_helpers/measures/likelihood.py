@@ -20,9 +20,7 @@ PIXELS_AT_ONCE = 2**22
 IMAGES_AT_ONCE = 2**13
 
 
-def evaluate(
-    model: nn.Module, images: Tensor, objective: Callable = elbo, batch_size: int = 1000
-) -> dict[str, float]:
+def evaluate(model: nn.Module, images: Tensor, objective: Callable = elbo, batch_size: int = 1000) -> dict[str, float]:
     """Means of every term of an objective over a data set. Each datapoint counts once, whatever batch it falls in.
 
     Args:
@@ -38,7 +36,7 @@ def evaluate(
         ValueError: for no images.
 
     Example:
-        >>> evaluate(nn.Identity(), torch.ones(5, 3), objective=lambda model, x: x.sum(1))
+        >>> evaluate(nn.Linear(3, 1), torch.ones(5, 3), objective=lambda model, x: x.sum(1))
         {'value': 3.0}
     """
     if len(images) == 0:
@@ -77,9 +75,7 @@ def importance_log_prob(model: VAE, images: Tensor, k: int) -> Tensor:
         torch.Size([5])
     """
     if k < 1 or len(images) < 1:
-        raise ValueError(
-            f"at least one sample and one image are needed, got k = {k} and {len(images)} images"
-        )
+        raise ValueError(f"at least one sample and one image are needed, got k = {k} and {len(images)} images")
     reuse_memory()
     rows = min(IMAGES_AT_ONCE, PIXELS_AT_ONCE // math.prod(images.shape[1:]))
     batch_size = max(1, min(len(images), 100, rows))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from ..device import device_of
-from ..models.latents import latent_log_prob
+from ..models.latents import diagonal_gaussian, latent_log_prob
 from ..models.vae import VAE
 from ..objectives.total_correlation import RateTerms, log_aggregate, split_rate
 from .latent import posterior_parameters
@@ -31,12 +31,17 @@ def rate_terms(model: VAE, images: Tensor, samples: int = 1000) -> RateTerms:
     Returns:
         `RateTerms` of tensors `[samples]`, in nats, float64, on the CPU.
 
+    Raises:
+        TypeError: for another posterior.
+
     Example:
         >>> from vae_helpers import VAE, Bernoulli, MLPDecoder, MLPEncoder
         >>> model = VAE(MLPEncoder(2), MLPDecoder(2), Bernoulli(), latent_dim=2)
         >>> rate_terms(model, torch.rand(50, 1, 28, 28), samples=7).information.shape
         torch.Size([7])
     """
+    with torch.no_grad():  # the densities below are those of independent dimensions
+        diagonal_gaussian(model.posterior(images[:1].to(device_of(model))), "rate_terms")
     mu, sigma = posterior_parameters(model, images)
     precision, mu, sigma = mu.dtype, mu.double(), sigma.double()
     rows = torch.randint(len(mu), (samples,))

@@ -27,8 +27,7 @@ class PPCA:
     def __init__(self, W: Tensor, b: Tensor, sigma: Tensor | float):
         if W.ndim != 2 or b.shape != W.shape[:1] or b.dtype != W.dtype:
             raise ValueError(
-                f"W must be [D, L] and b [D], of one dtype, got {list(W.shape)} {W.dtype} and "
-                f"{list(b.shape)} {b.dtype}"
+                f"W must be [D, L] and b [D], of one dtype, got {list(W.shape)} {W.dtype} and {list(b.shape)} {b.dtype}"
             )
         self.W, self.b, self.sigma = W, b, torch.as_tensor(sigma, dtype=W.dtype)
         if self.sigma.ndim or not 0 < self.sigma < torch.inf:

@@ -37,9 +37,7 @@ class Checkpoint:
         self.path = None if path is None else Path(path)
         self.settings, self.parts, self.device, self.processes = settings, parts, device, processes
         if self.path is not None and not self.path.parent.is_dir():
-            raise FileNotFoundError(
-                f"there is no folder {self.path.parent} for the checkpoint: make it first"
-            )
+            raise FileNotFoundError(f"there is no folder {self.path.parent} for the checkpoint: make it first")
 
     def load(self) -> dict | None:
         """The stored history after putting everything back as it was; None if there is no file yet.
@@ -52,9 +50,7 @@ class Checkpoint:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             stored = state["settings"]
         except Exception as error:
-            raise ValueError(
-                f"{self.path} is no checkpoint of fit(): delete it, or name another file"
-            ) from error
+            raise ValueError(f"{self.path} is no checkpoint of fit(): delete it, or name another file") from error
         for name, value in self.settings.items():
             if stored.get(name) != value:
                 raise ValueError(

@@ -26,9 +26,7 @@ class History:
     interrupted: bool = False
     stopped: bool = False
 
-    def record(
-        self, sums: dict[str, Tensor], sizes: Tensor, held_out: dict[str, float] | None, seconds: float
-    ) -> None:
+    def record(self, sums: dict[str, Tensor], sizes: Tensor, held_out: dict[str, float] | None, seconds: float) -> None:
         """Add an epoch, from the sums of each term over its S batches, `[S]`, and their sizes `[S]`."""
         self.train.append({name: (total.sum() / sizes.sum()).item() for name, total in sums.items()})
         for name, total in sums.items():

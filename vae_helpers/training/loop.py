@@ -142,9 +142,7 @@ def fit(
     return history
 
 
-def check_arguments(
-    model: nn.Module, images: Tensor, validation: Tensor | None, epochs: int, batch_size: int
-) -> None:
+def check_arguments(model: nn.Module, images: Tensor, validation: Tensor | None, epochs: int, batch_size: int) -> None:
     """Refuse what `fit` cannot train on. A model with a method `check_data` is asked, too.
 
     Args:

@@ -4,7 +4,7 @@ A checker is a function that takes the reader's answer, calls it on several case
 line on what a right answer means. It raises `Mistake` for a wrong one, usually through `compare`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -74,28 +74,35 @@ def check(id: str, answer: Callable, must_pass: bool = False) -> None:
     print(message)
 
 
-def compare(got, truth: Tensor, mistakes: dict[str, Tensor]) -> None:
-    """Raise Mistake unless `got` equals `truth` to float precision.
+def compare(got, truth: Tensor, mistakes: Sequence[tuple[Tensor, str]] = ()) -> None:
+    """Accept an answer that equals the truth to float precision.
 
-    mistakes: {what it looks like, with a hint: the value that this mistake would give}.
+    Args:
+        got: what the reader's function returned.
+        truth: the right value.
+        mistakes: (the value that a mistake would give, what it looks like, with a hint), the likelier first.
+
+    Raises:
+        Mistake: for any other answer, with the message of the mistake that gives it, if it is known.
+
+    Example:
+        >>> compare(torch.tensor(-1.0), torch.tensor(1.0), [(torch.tensor(-1.0), "The sign is wrong.")])
+        Traceback (most recent call last):
+        vae_helpers.course.exercises.checking.Mistake: The sign is wrong.
     """
     if not isinstance(got, Tensor):
         raise _wrong_type(got, f"a tensor of shape {list(truth.shape)}")
     if same(got, truth):
         return
-    for message, value in mistakes.items():
+    for value, message in mistakes:
         if same(got, value):
             raise Mistake(message)
     if got.ndim > truth.ndim and same(got.squeeze(), truth.squeeze()):
         raise Mistake(f"The numbers are right; the shape is {list(got.shape)}, expected {list(truth.shape)}.")
     if got.shape != truth.shape:
-        raise Mistake(
-            f"The shape is {list(got.shape)}, expected {list(truth.shape)}. Which dimensions are summed?"
-        )
+        raise Mistake(f"The shape is {list(got.shape)}, expected {list(truth.shape)}. Which dimensions are summed?")
     if not torch.isfinite(got).all():
-        raise Mistake(
-            "The result is infinite or not a number. Where can a log, exp or division overflow or underflow?"
-        )
+        raise Mistake("The result is infinite or not a number. Where can a log, exp or division overflow or underflow?")
     worst = (got - truth).abs().flatten().argmax()
     raise Mistake(
         f"Got {got.flatten()[worst].item():.6g} where {truth.flatten()[worst].item():.6g} is right. "

@@ -15,28 +15,22 @@ def log_p_estimate(answer: Callable) -> str:
     for seed, (k, points) in enumerate(((5, 3), (40, 2), (1, 4))):
         log_lik = 3 * torch.randn(k, points, generator=torch.Generator().manual_seed(seed)) - 2
         truth = log_lik.double().exp().mean(0).log()
-        wrong = {
-            "This is the mean of the logarithms, and p(x) is a mean of probabilities: it is far too low. "
-            "On which side of the logarithm does the average belong?": log_lik.mean(0),
-            "A sum over samples is not yet a mean: what divides by K under a logarithm?": truth + math.log(k),
-            "The logarithm of the sum is divided by K. Divide before the logarithm, or subtract log K.": (
-                truth + math.log(k)
-            )
-            / k,
-            "This is p(x) itself; its logarithm is wanted.": truth.exp(),
-            "The average is over data points. Samples come first: `[K, B]`.": log_lik.double()
-            .exp()
-            .mean(1)
-            .log(),
-            "The sign is wrong: this is the negative log-likelihood.": -truth,
-            "This is the best of the samples, not their average.": log_lik.max(0).values,
-            "This is one number for all data points. Each x has a p(x) of its own.": log_lik.double()
-            .exp()
-            .mean()
-            .log(),
-            "log B is subtracted; the mean is over the K samples.": truth + math.log(k / points),
-            "The maximum was taken out and not put back.": truth - log_lik.max(0).values,
-        }
+        wrong = [
+            (log_lik.mean(0),
+             "This is the mean of the logarithms, and p(x) is a mean of probabilities: it is far too low. On which "
+             "side of the logarithm does the average belong?"),
+            (truth + math.log(k), "A sum over samples is not yet a mean: what divides by K under a logarithm?"),
+            ((truth + math.log(k)) / k,
+             "The logarithm of the sum is divided by K. Divide before the logarithm, or subtract log K."),
+            (truth.exp(), "This is p(x) itself; its logarithm is wanted."),
+            (log_lik.double().exp().mean(1).log(), "The average is over data points. Samples come first: `[K, B]`."),
+            (-truth, "The sign is wrong: this is the negative log-likelihood."),
+            (log_lik.max(0).values, "This is the best of the samples, not their average."),
+            (log_lik.double().exp().mean().log(),
+             "This is one number for all data points. Each x has a p(x) of its own."),
+            (truth + math.log(k / points), "log B is subtracted; the mean is over the K samples."),
+            (truth - log_lik.max(0).values, "The maximum was taken out and not put back."),
+        ]
         compare(answer(log_lik), truth, wrong)
         _survives(answer, log_lik, -1, truth, "exp(-1000) is 0, and its logarithm is infinite")
     return "An average of probabilities, taken without ever leaving the logarithms."
@@ -49,29 +43,25 @@ def effective_sample_size(answer: Callable) -> str:
         log_w = 1.5 * torch.randn(k, points, generator=torch.Generator().manual_seed(seed)) - 1
         w = log_w.double().exp()
         truth = w.sum(0).square() / w.square().sum(0)
-        wrong = {
-            "This is its logarithm: return the number of samples.": truth.log(),
-            "This is the share of the samples that is effective; their number is wanted.": truth / k,
-            "Upside down: sum of squares over square of sum. For equal weights it should give K.": 1 / truth,
-            "The weights are not normalised: multiply all of them by two, and the answer must not change.": 1
-            / w.square().sum(0),
-            "This is the sum of the weights over the largest: another measure, larger than the ESS.": w.sum(0)
-            / w.amax(0),
-            "The sums are over data points. Samples come first: `[K, B]`.": w.sum(1).square()
-            / w.square().sum(1),
-            "The square of the sum is missing: in logarithms, twice the first logsumexp.": w.sum(0)
-            / w.square().sum(0),
-            "This treats the log-weights as if they were the weights.": log_w.sum(0).square()
-            / log_w.square().sum(0),
-            "This is one number for everything. Each data point has its own.": w.sum().square()
-            / w.square().sum(),
-            "The square of a weight is taken as the square of its logarithm. What is log(w^2)?": (
-                2 * log_w.logsumexp(0) - log_w.square().logsumexp(0)
-            ).exp(),
-            "This is the exponential of the entropy of the shares: another measure, larger than the ESS.": (
-                torch.special.entr(w / w.sum(0)).sum(0).exp()
-            ),
-        }
+        wrong = [
+            (truth.log(), "This is its logarithm: return the number of samples."),
+            (truth / k, "This is the share of the samples that is effective; their number is wanted."),
+            (1 / truth, "Upside down: sum of squares over square of sum. For equal weights it should give K."),
+            (1 / w.square().sum(0),
+             "The weights are not normalised: multiply all of them by two, and the answer must not change."),
+            (w.sum(0) / w.amax(0),
+             "This is the sum of the weights over the largest: another measure, larger than the ESS."),
+            (w.sum(1).square() / w.square().sum(1), "The sums are over data points. Samples come first: `[K, B]`."),
+            (w.sum(0) / w.square().sum(0),
+             "The square of the sum is missing: in logarithms, twice the first logsumexp."),
+            (log_w.sum(0).square() / log_w.square().sum(0),
+             "This treats the log-weights as if they were the weights."),
+            (w.sum().square() / w.square().sum(), "This is one number for everything. Each data point has its own."),
+            ((2 * log_w.logsumexp(0) - log_w.square().logsumexp(0)).exp(),
+             "The square of a weight is taken as the square of its logarithm. What is log(w^2)?"),
+            (torch.special.entr(w / w.sum(0)).sum(0).exp(),
+             "This is the exponential of the entropy of the shares: another measure, larger than the ESS."),
+        ]
         compare(answer(log_w), truth, wrong)
         _survives(answer, log_w, 0, truth, "all weights become 0, and 0 / 0 is not a number")
     return "It is K for equal weights and 1 if one weight is all, whatever the scale of the weights."
@@ -104,35 +94,27 @@ def expected_log_mean(answer: Callable) -> str:
         means = [(j * a + (k - j) * c) / k for j in range(k + 1)]
         truth = math.fsum(p * math.log(m) for p, m in zip(ways, means, strict=True))
         variance = (a - c) ** 2 / 4
-        wrong = {
-            "This is log E[w], what the estimate would give for infinitely many weights.": math.log(
-                (a + c) / 2
-            ),
-            "This is E[log w], right for one weight only. Which means can K weights have?": (
-                math.log(a) + math.log(c)
-            )
-            / 2,
-            "Every count j is taken as equally probable. In how many ways can j of K coins show heads?": (
-                math.fsum(math.log(m) for m in means) / (k + 1)
-            ),
-            "The probabilities do not add up to 1: there are 2^K outcomes.": math.fsum(
-                math.comb(k, j) * math.log(m) for j, m in enumerate(means)
-            ),
-            "This is the expectation for the sum of the weights: divide by K inside the logarithm.": truth
-            + math.log(k),
-            "This is the Taylor approximation. The exact value is a finite sum.": math.log((a + c) / 2)
-            - variance / (2 * k * ((a + c) / 2) ** 2),
-            "j runs from 1, so that the case in which all weights are c is missing.": math.fsum(
-                p * math.log(m) for p, m in zip(ways[1:], means[1:], strict=True)
-            ),
-            "j stops at K - 1, so that the case in which all weights are a is missing.": math.fsum(
-                p * math.log(m) for p, m in zip(ways[:-1], means[:-1], strict=True)
-            ),
-            "The expectation is right; from it the truth was subtracted: that is the bias.": truth
-            - math.log((a + c) / 2),
-        }
+        wrong = [
+            (math.log((a + c) / 2), "This is log E[w], what the estimate would give for infinitely many weights."),
+            ((math.log(a) + math.log(c)) / 2,
+             "This is E[log w], right for one weight only. Which means can K weights have?"),
+            (math.fsum(math.log(m) for m in means) / (k + 1),
+             "Every count j is taken as equally probable. In how many ways can j of K coins show heads?"),
+            (math.fsum(math.comb(k, j) * math.log(m) for j, m in enumerate(means)),
+             "The probabilities do not add up to 1: there are 2^K outcomes."),
+            (truth + math.log(k),
+             "This is the expectation for the sum of the weights: divide by K inside the logarithm."),
+            (math.log((a + c) / 2) - variance / (2 * k * ((a + c) / 2) ** 2),
+             "This is the Taylor approximation. The exact value is a finite sum."),
+            (math.fsum(p * math.log(m) for p, m in zip(ways[1:], means[1:], strict=True)),
+             "j runs from 1, so that the case in which all weights are c is missing."),
+            (math.fsum(p * math.log(m) for p, m in zip(ways[:-1], means[:-1], strict=True)),
+             "j stops at K - 1, so that the case in which all weights are a is missing."),
+            (truth - math.log((a + c) / 2),
+             "The expectation is right; from it the truth was subtracted: that is the bias."),
+        ]
         got = answer(a, c, k)
-        compare(got, torch.tensor(truth), {m: torch.tensor(v) for m, v in wrong.items()})
+        compare(got, torch.tensor(truth), [(torch.tensor(value), message) for value, message in wrong])
         if not torch.equal(got, answer(a, c, k)):
             raise Mistake("It gives another answer each time. The exact expectation needs no sampling.")
     return "A finite sum over how many weights are large: the bias without any sampling error."
@@ -157,41 +139,28 @@ def ppca_posterior(answer: Callable) -> str:
             raise Mistake("The covariance does not depend on x: return one, [L, L], for all data points.")
         with_sigma = eye + W.T @ W / sigma
         least_squares = torch.linalg.inv(W.T @ W)
-        compare(
-            got[1],
-            covariance,
-            {
-                "This is the precision; the covariance is its inverse.": precision,
-                "It is divided by sigma, not by sigma squared.": torch.linalg.inv(with_sigma),
-                "The prior is missing: where is the identity?": sigma**2 * least_squares,
-                "A factor sigma^2 is missing: (W^T W + sigma^2 I)^-1 is not yet the covariance.": covariance
-                / sigma**2,
-                "sigma^2 is in two places: multiply through, and only one is left.": sigma**2
-                * torch.linalg.inv(W.T @ W / sigma**2 + eye),
-                "This is its diagonal only: given x, the codes are correlated.": torch.diag(
-                    covariance.diagonal()
-                ),
-                "This is a Cholesky factor of the covariance.": torch.linalg.cholesky(covariance),
-                "The noise is missing: there is no sigma in it.": torch.linalg.inv(eye + W.T @ W),
-                "W^T W is multiplied by sigma^2. Less noise should make the posterior narrower.": (
-                    torch.linalg.inv(eye + sigma**2 * W.T @ W)
-                ),
-            },
-        )
-        compare(
-            got[0],
-            mean,
-            {
-                "The mean forgets b: x is compared with W z + b.": x @ gain.T,
-                "In the mean, 1 / sigma^2 is missing.": mean * sigma**2,
-                "In the mean, it is divided by sigma, not by sigma squared.": mean * sigma,
-                "The mean is the least-squares code, as if there were no prior. Which matrix must be "
-                "inverted?": (x - b) @ W @ least_squares,
-                "In the mean, the covariance is missing: this is W^T (x - b) / sigma^2.": (x - b)
-                @ W
-                / sigma**2,
-                "This is (x - b) W: the precision and sigma are still missing.": (x - b) @ W,
-                "The mean has the wrong sign: is it x - b or b - x?": -mean,
-            },
-        )
+        compare(got[1], covariance, [
+            (precision, "This is the precision; the covariance is its inverse."),
+            (torch.linalg.inv(with_sigma), "It is divided by sigma, not by sigma squared."),
+            (sigma**2 * least_squares, "The prior is missing: where is the identity?"),
+            (covariance / sigma**2,
+             "A factor sigma^2 is missing: (W^T W + sigma^2 I)^-1 is not yet the covariance."),
+            (sigma**2 * torch.linalg.inv(W.T @ W / sigma**2 + eye),
+             "sigma^2 is in two places: multiply through, and only one is left."),
+            (torch.diag(covariance.diagonal()), "This is its diagonal only: given x, the codes are correlated."),
+            (torch.linalg.cholesky(covariance), "This is a Cholesky factor of the covariance."),
+            (torch.linalg.inv(eye + W.T @ W), "The noise is missing: there is no sigma in it."),
+            (torch.linalg.inv(eye + sigma**2 * W.T @ W),
+             "W^T W is multiplied by sigma^2. Less noise should make the posterior narrower."),
+        ])
+        compare(got[0], mean, [
+            (x @ gain.T, "The mean forgets b: x is compared with W z + b."),
+            (mean * sigma**2, "In the mean, 1 / sigma^2 is missing."),
+            (mean * sigma, "In the mean, it is divided by sigma, not by sigma squared."),
+            ((x - b) @ W @ least_squares,
+             "The mean is the least-squares code, as if there were no prior. Which matrix must be inverted?"),
+            ((x - b) @ W / sigma**2, "In the mean, the covariance is missing: this is W^T (x - b) / sigma^2."),
+            ((x - b) @ W, "This is (x - b) W: the precision and sigma are still missing."),
+            (-mean, "The mean has the wrong sign: is it x - b or b - x?"),
+        ])
     return "The posterior is Gaussian; only its mean depends on x, and that linearly."

@@ -43,43 +43,33 @@ def ppca_elbo(answer: Callable) -> str:
         without_b = Independent(Normal(nodes @ W.T, sigma), 1).log_prob(x).mean(0)
         half_dim = 0.5 * dim * (LOG_2PI + 2 * math.log(sigma))
         constant = 0.5 * dim * LOG_2PI
-        compare(
-            answer(x, W, b, sigma, mu, cov),
-            log_lik - kl,
-            {
-                "The spread of q is forgotten: this is log p(x|z) at the mean of q. Which trace is "
-                "missing?": at_mean - kl,
-                "The KL is missing.": log_lik,
-                "The KL is added. Which way does it push the bound?": log_lik + kl,
-                "This is the loss, -ELBO. Return the bound itself.": kl - log_lik,
-                "The KL is the wrong way round, KL(p(z) || q).": log_lik - kl_divergence(standard, q),
-                "In the KL, log det has the wrong sign: for a very narrow q the KL must be large.": log_lik
-                - kl
-                - torch.logdet(cov),
-                "sigma is read as the variance.": Independent(Normal(nodes @ W.T + b, sigma**0.5), 1)
-                .log_prob(x)
-                .mean(0)
-                - kl,
-                "The KL lacks its factor 1/2.": log_lik - 2 * kl,
-                "L is missing from the KL: it must be 0 for the prior itself.": log_lik - kl - latent / 2,
-                "The squares are divided by sigma, not by sigma squared.": sigma * (log_lik + half_dim)
-                - half_dim
-                - kl,
-                "The squared error is summed over the batch; each data point has its own.": log_lik
-                - kl
-                - ((x - b - mu @ W.T).square().sum() - (x - b - mu @ W.T).square().sum(-1)) / (2 * sigma**2),
-                "b is forgotten.": without_b - kl,
-                "D is missing: the constant is -1/2 log(2 pi sigma^2) for each of the D dimensions.": log_lik
-                - kl
-                + half_dim * (1 - 1 / dim),
-                "The constant is missing: all constants of the Gaussian density belong to a bound in nats.": (
-                    log_lik - kl + half_dim
-                ),
-                "2 pi is missing from the constant.": log_lik - kl + constant,
-                "This is one number for the batch. Return one per data point.": (log_lik - kl).mean(),
-                "A sum over data points. Return one ELBO for each.": (log_lik - kl).sum(),
-            },
-        )
+        compare(answer(x, W, b, sigma, mu, cov), log_lik - kl, [
+            (at_mean - kl,
+             "The spread of q is forgotten: this is log p(x|z) at the mean of q. Which trace is missing?"),
+            (log_lik, "The KL is missing."),
+            (log_lik + kl, "The KL is added. Which way does it push the bound?"),
+            (kl - log_lik, "This is the loss, -ELBO. Return the bound itself."),
+            (log_lik - kl_divergence(standard, q), "The KL is the wrong way round, KL(p(z) || q)."),
+            (log_lik - kl - torch.logdet(cov),
+             "In the KL, log det has the wrong sign: for a very narrow q the KL must be large."),
+            (Independent(Normal(nodes @ W.T + b, sigma**0.5), 1).log_prob(x).mean(0) - kl,
+             "sigma is read as the variance."),
+            (log_lik - 2 * kl, "The KL lacks its factor 1/2."),
+            (log_lik - kl - latent / 2, "L is missing from the KL: it must be 0 for the prior itself."),
+            (sigma * (log_lik + half_dim) - half_dim - kl,
+             "The squares are divided by sigma, not by sigma squared."),
+            (log_lik - kl - ((x - b - mu @ W.T).square().sum() - (x - b - mu @ W.T).square().sum(-1))
+             / (2 * sigma**2),
+             "The squared error is summed over the batch; each data point has its own."),
+            (without_b - kl, "b is forgotten."),
+            (log_lik - kl + half_dim * (1 - 1 / dim),
+             "D is missing: the constant is -1/2 log(2 pi sigma^2) for each of the D dimensions."),
+            (log_lik - kl + half_dim,
+             "The constant is missing: all constants of the Gaussian density belong to a bound in nats."),
+            (log_lik - kl + constant, "2 pi is missing from the constant."),
+            ((log_lik - kl).mean(), "This is one number for the batch. Return one per data point."),
+            ((log_lik - kl).sum(), "A sum over data points. Return one ELBO for each."),
+        ])
     return "Exact for every Gaussian q: the laboratory is open."
 
 
@@ -98,39 +88,33 @@ def mean_field(answer: Callable) -> str:
         variances, kl = unpack(answer(cov), "variances, kl")
         if same(variances, price(best)):
             raise Mistake("Return the variances first, then the KL.")
-        compare(
-            variances,
-            best,
-            {
-                "These are the variances of each code with the others unknown, best by the forward "
-                "KL(p || q). Which matrix holds the variances with the others known?": cov.diagonal(),
-                "This is the diagonal of the precision. A variance is one over it.": 1 / best,
-                "These are standard deviations.": best.sqrt(),
-                "These are the eigenvalues of the covariance, the variances along its own axes: q cannot "
-                "turn.": torch.linalg.eigvalsh(cov),
-                "This is 1 over the diagonal of the covariance. Invert the matrix first, then take the "
-                "diagonal.": 1 / cov.diagonal(),
-                "This is a matrix; the variances are its diagonal, `[L]`.": torch.diag(best),
-            },
-        )
+        compare(variances, best, [
+            (cov.diagonal(),
+             "These are the variances of each code with the others unknown, best by the forward KL(p || q). "
+             "Which matrix holds the variances with the others known?"),
+            (1 / best, "This is the diagonal of the precision. A variance is one over it."),
+            (best.sqrt(), "These are standard deviations."),
+            (torch.linalg.eigvalsh(cov),
+             "These are the eigenvalues of the covariance, the variances along its own axes: q cannot turn."),
+            (1 / cov.diagonal(),
+             "This is 1 over the diagonal of the covariance. Invert the matrix first, then take the diagonal."),
+            (torch.diag(best), "This is a matrix; the variances are its diagonal, `[L]`."),
+        ])
         truth = price(best)
-        compare(
-            kl,
-            truth,
-            {
-                "The KL has the wrong sign: it is never negative.": -truth,
-                "The KL lacks the factor 1/2.": 2 * truth,
-                "In the KL, the logarithms of the variances have the wrong sign.": truth + best.log().sum(),
-                "This is the least price by the forward KL. By the reverse KL the precision takes the place "
-                "of the covariance.": 0.5 * (cov.diagonal().log().sum() - torch.logdet(cov)),
-                "This is the KL of the marginal variances, the diagonal of cov.": price(cov.diagonal()),
-                "This is the KL the other way round, KL(p || q).": kl_divergence(
-                    p, MultivariateNormal(p.mean, torch.diag(best))
-                ),
-                "In the KL, log det of the covariance and of the precision have opposite signs. "
-                "Which one does the formula have?": truth - torch.logdet(cov),
-            },
-        )
+        compare(kl, truth, [
+            (-truth, "The KL has the wrong sign: it is never negative."),
+            (2 * truth, "The KL lacks the factor 1/2."),
+            (truth + best.log().sum(), "In the KL, the logarithms of the variances have the wrong sign."),
+            (0.5 * (cov.diagonal().log().sum() - torch.logdet(cov)),
+             "This is the least price by the forward KL. By the reverse KL the precision takes the place of the "
+             "covariance."),
+            (price(cov.diagonal()), "This is the KL of the marginal variances, the diagonal of cov."),
+            (kl_divergence(p, MultivariateNormal(p.mean, torch.diag(best))),
+             "This is the KL the other way round, KL(p || q)."),
+            (truth - torch.logdet(cov),
+             "In the KL, log det of the covariance and of the precision have opposite signs. Which one does the "
+             "formula have?"),
+        ])
     return "The best independent q keeps each code as narrow as if it knew all the others."
 
 
@@ -159,34 +143,25 @@ def m_step(answer: Callable) -> str:
             raise Mistake("Return W first, then sigma^2.")
         second_moment = mu.T @ mu + points * cov
         once = torch.linalg.solve(mu.T @ mu + cov, mu.T @ x).T
-        compare(
-            got_W,
-            W,
-            {
-                "The covariance is forgotten: this regresses x on the means alone, as if the codes were "
-                "known.": torch.linalg.lstsq(mu, x).solution.T,
-                "The covariance is added once. Every data point has its own.": once,
-                "This is W transposed: `[D, L]` is wanted.": W.T,
-                "The second bracket is multiplied, not inverted.": x.T @ mu @ second_moment,
-                "The second bracket is missing.": x.T @ mu,
-            },
-        )
+        compare(got_W, W, [
+            (torch.linalg.lstsq(mu, x).solution.T,
+             "The covariance is forgotten: this regresses x on the means alone, as if the codes were known."),
+            (once, "The covariance is added once. Every data point has its own."),
+            (W.T, "This is W transposed: `[D, L]` is wanted."),
+            (x.T @ mu @ second_moment, "The second bracket is multiplied, not inverted."),
+            (x.T @ mu, "The second bracket is missing."),
+        ])
         at_means = (x - mu @ W.T).square()
         spread = torch.trace(W @ cov @ W.T)
-        compare(
-            got_variance,
-            variance,
-            {
-                "The spread of the codes is forgotten in sigma^2: it is a mean over q, not the error at the "
-                "means.": at_means.mean(),
-                "The trace is added once. Every data point has its own.": (at_means.sum() + spread)
-                / x.numel(),
-                "This is sigma; sigma^2 is wanted.": variance.sqrt(),
-                "It is divided by N only: sigma^2 is a mean over the D dimensions too.": variance * dim,
-                "It is divided by N - 1. Maximum likelihood divides by N.": variance * points / (points - 1),
-                "This is the sum of the squares: divide by N and D.": variance * x.numel(),
-            },
-        )
+        compare(got_variance, variance, [
+            (at_means.mean(),
+             "The spread of the codes is forgotten in sigma^2: it is a mean over q, not the error at the means."),
+            ((at_means.sum() + spread) / x.numel(), "The trace is added once. Every data point has its own."),
+            (variance.sqrt(), "This is sigma; sigma^2 is wanted."),
+            (variance * dim, "It is divided by N only: sigma^2 is a mean over the D dimensions too."),
+            (variance * points / (points - 1), "It is divided by N - 1. Maximum likelihood divides by N."),
+            (variance * x.numel(), "This is the sum of the squares: divide by N and D."),
+        ])
     return "A regression of x on codes that are only known up to q: the M-step of EM."
 
 
@@ -208,42 +183,29 @@ def information_terms(answer: Callable) -> str:
         rate = information + aggregate_kl
         at_zero = kl_divergence(MultivariateNormal(zero, cov), p)
         got = unpack(answer(A, cov, C), "rate, information, aggregate_kl")
-        compare(
-            got[1],
-            information,
-            {
-                "The information has the wrong sign: knowing z can only narrow x down.": -information,
-                "The information lacks the factor 1/2.": 2 * information,
-                "This is the entropy of the aggregate, up to a constant. What must be subtracted?": 0.5
-                * torch.logdet(A @ C @ A.T + cov),
-                "In the information, the aggregate lacks the noise: its covariance is A C A^T + cov.": 0.5
-                * (torch.logdet(A @ C @ A.T) - torch.logdet(cov)),
-                "First comes the rate, second the information.": rate,
-                "Second comes the information, third the KL of the aggregate.": aggregate_kl,
-            },
-        )
-        compare(
-            got[2],
-            aggregate_kl,
-            {
-                "The aggregate posterior lacks the noise: its covariance is A C A^T + cov.": kl_divergence(
-                    MultivariateNormal(zero, A @ C @ A.T), p
-                ),
-                "The KL of the aggregate lacks the factor 1/2.": 2 * aggregate_kl,
-                "This is the KL of q(z|x) at x = 0, not of the aggregate.": at_zero,
-                "The KL is the wrong way round, KL(p(z) || aggregate).": kl_divergence(p, aggregate),
-                "L is missing from the KL: it must be 0 for the prior itself.": aggregate_kl + latent / 2,
-            },
-        )
-        compare(
-            got[0],
-            rate,
-            {
-                "The rate forgets the means: they differ from x to x, and E[|A x|^2] is a trace.": at_zero,
-                "In the rate, the covariance of the data is forgotten: E[x x^T] is C, not I.": at_zero
-                + 0.5 * torch.trace(A @ A.T),
-                "The rate is the information less the KL; the two add up.": information - aggregate_kl,
-                "L is missing from the rate: it must be 0 if q(z|x) is the prior.": rate + latent / 2,
-            },
-        )
+        compare(got[1], information, [
+            (-information, "The information has the wrong sign: knowing z can only narrow x down."),
+            (2 * information, "The information lacks the factor 1/2."),
+            (0.5 * torch.logdet(A @ C @ A.T + cov),
+             "This is the entropy of the aggregate, up to a constant. What must be subtracted?"),
+            (0.5 * (torch.logdet(A @ C @ A.T) - torch.logdet(cov)),
+             "In the information, the aggregate lacks the noise: its covariance is A C A^T + cov."),
+            (rate, "First comes the rate, second the information."),
+            (aggregate_kl, "Second comes the information, third the KL of the aggregate."),
+        ])
+        compare(got[2], aggregate_kl, [
+            (kl_divergence(MultivariateNormal(zero, A @ C @ A.T), p),
+             "The aggregate posterior lacks the noise: its covariance is A C A^T + cov."),
+            (2 * aggregate_kl, "The KL of the aggregate lacks the factor 1/2."),
+            (at_zero, "This is the KL of q(z|x) at x = 0, not of the aggregate."),
+            (kl_divergence(p, aggregate), "The KL is the wrong way round, KL(p(z) || aggregate)."),
+            (aggregate_kl + latent / 2, "L is missing from the KL: it must be 0 for the prior itself."),
+        ])
+        compare(got[0], rate, [
+            (at_zero, "The rate forgets the means: they differ from x to x, and E[|A x|^2] is a trace."),
+            (at_zero + 0.5 * torch.trace(A @ A.T),
+             "In the rate, the covariance of the data is forgotten: E[x x^T] is C, not I."),
+            (information - aggregate_kl, "The rate is the information less the KL; the two add up."),
+            (rate + latent / 2, "L is missing from the rate: it must be 0 if q(z|x) is the prior."),
+        ])
     return "The rate is information plus what does not fit the prior."

@@ -28,22 +28,19 @@ def reparameterize(answer: Callable) -> str:
             raise Mistake(
                 "Called twice on the same numbers, it gives two answers. The noise is given, as eps."
             )
-        compare(
-            z,
-            mu + Normal(0.0, log_var.mul(0.5).exp()).stddev * eps,
-            {
-                "The noise is scaled by the variance. What does log_var hold, and what must "
-                "multiply a standard normal to give that variance?": mu + log_var.exp() * eps,
-                "The noise is scaled by the logarithm itself, so sigma could be negative.": mu
-                + log_var * eps,
-                "The noise has unit scale: log_var plays no part.": mu + eps,
-                "The noise is divided by sigma. A larger variance should spread z more.": mu
-                + (-0.5 * log_var).exp() * eps,
-                "There is no noise: this is the posterior mean.": mu + 0 * eps,
-                "The square root of log_var is not sigma (and is not a number where log_var is "
-                "negative). Undo the logarithm first.": mu + log_var.sqrt() * eps,
-            },
-        )
+        compare(z, mu + Normal(0.0, log_var.mul(0.5).exp()).stddev * eps, [
+            (mu + log_var.exp() * eps,
+             "The noise is scaled by the variance. What does log_var hold, and what must multiply a standard "
+             "normal to give that variance?"),
+            (mu + log_var * eps, "The noise is scaled by the logarithm itself, so sigma could be negative."),
+            (mu + eps, "The noise has unit scale: log_var plays no part."),
+            (mu + (-0.5 * log_var).exp() * eps,
+             "The noise is divided by sigma. A larger variance should spread z more."),
+            (mu + 0 * eps, "There is no noise: this is the posterior mean."),
+            (mu + log_var.sqrt() * eps,
+             "The square root of log_var is not sigma (and is not a number where log_var is negative). Undo the "
+             "logarithm first."),
+        ])
         if any(gradient is None for gradient in gradients(z, *inputs)):
             raise Mistake(
                 "The values are right, but no gradient reaches mu and log_var. Was something detached?"
@@ -63,37 +60,32 @@ def elbo_from_scratch(answer: Callable) -> str:
         kl = kl_terms.sum(-1)
         reverse = kl_divergence(Normal(torch.zeros_like(mu), 1.0), Normal(mu, (0.5 * log_var).exp()))
         as_sigma = kl_divergence(Normal(mu, log_var.exp()), Normal(0.0, 1.0)).sum(-1)
-        compare(
-            answer(x, logits, mu, log_var),
-            reconstruction - kl,
-            {
-                "The reconstruction is a mean over pixels, so the KL weighs D times too much. "
-                "How do log-probabilities of independent pixels combine?": log_p.mean(-1) - kl,
-                "Both terms are means over dimensions. The ELBO bounds log p(x) of a whole image: "
-                "what must happen to the dimensions?": log_p.mean(-1) - kl_terms.mean(-1),
-                "The KL is a mean over latent dimensions.": reconstruction - kl_terms.mean(-1),
-                "The reconstruction is a mean over everything, pixels and images. Which dimensions are "
-                "summed, and which is left?": log_p.mean() - kl,
-                "The KL has sigma^2 from one reading of log_var and log sigma^2 from another. It can be "
-                "negative, and a KL cannot.": reconstruction
-                - 0.5 * (mu**2 + (2 * log_var).exp() - log_var - 1).sum(-1),
-                "This is the loss, one number for the batch. Return the bound, one per datapoint.": (
-                    kl - reconstruction
-                ).mean(),
-                "The KL is added. Which way does it push the bound?": reconstruction + kl,
-                "This is the loss, -ELBO. Return the bound itself, to be maximised.": kl - reconstruction,
-                "This is one number for the batch. Return one per datapoint and leave the average "
-                "to the caller.": (reconstruction - kl).mean(),
-                "log_var is read as log sigma. What is the variance when log_var is 2?": reconstruction
-                - as_sigma,
-                "The KL is the wrong way round, KL(p(z) || q(z|x)).": reconstruction - reverse.sum(-1),
-                "The KL is off by a factor. Compare it with the formula in the text.": reconstruction
-                - 2 * kl,
-                "The KL is missing: this is an autoencoder's objective.": reconstruction,
-                "Only the pixels that are 1 are counted. What do the others contribute?": (x * log_p).sum(-1)
-                - kl,
-            },
-        )
+        compare(answer(x, logits, mu, log_var), reconstruction - kl, [
+            (log_p.mean(-1) - kl,
+             "The reconstruction is a mean over pixels, so the KL weighs D times too much. How do log-"
+             "probabilities of independent pixels combine?"),
+            (log_p.mean(-1) - kl_terms.mean(-1),
+             "Both terms are means over dimensions. The ELBO bounds log p(x) of a whole image: what must happen "
+             "to the dimensions?"),
+            (reconstruction - kl_terms.mean(-1), "The KL is a mean over latent dimensions."),
+            (log_p.mean() - kl,
+             "The reconstruction is a mean over everything, pixels and images. Which dimensions are summed, and "
+             "which is left?"),
+            (reconstruction - 0.5 * (mu**2 + (2 * log_var).exp() - log_var - 1).sum(-1),
+             "The KL has sigma^2 from one reading of log_var and log sigma^2 from another. It can be negative, "
+             "and a KL cannot."),
+            ((kl - reconstruction).mean(),
+             "This is the loss, one number for the batch. Return the bound, one per datapoint."),
+            (reconstruction + kl, "The KL is added. Which way does it push the bound?"),
+            (kl - reconstruction, "This is the loss, -ELBO. Return the bound itself, to be maximised."),
+            ((reconstruction - kl).mean(),
+             "This is one number for the batch. Return one per datapoint and leave the average to the caller."),
+            (reconstruction - as_sigma, "log_var is read as log sigma. What is the variance when log_var is 2?"),
+            (reconstruction - reverse.sum(-1), "The KL is the wrong way round, KL(p(z) || q(z|x))."),
+            (reconstruction - 2 * kl, "The KL is off by a factor. Compare it with the formula in the text."),
+            (reconstruction, "The KL is missing: this is an autoencoder's objective."),
+            ((x * log_p).sum(-1) - kl, "Only the pixels that are 1 are counted. What do the others contribute?"),
+        ])
     logits, x = torch.tensor([[200.0, -200.0], [-200.0, 200.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
     extreme, nothing = torch.tensor([0.0, -400.0]), torch.zeros(2, 3)
     if not torch.allclose(answer(x, logits, nothing, nothing), extreme):
@@ -111,23 +103,22 @@ def nll_from_log_weights(answer: Callable) -> str:
         rng = torch.Generator().manual_seed(seed)
         log_w = -30 + 10 * torch.randn(k, images, generator=rng)
         log_p = torch.logsumexp(log_w.double(), dim=0) - math.log(k)
-        wrong = {
-            "This is the mean of the log-weights: the ELBO, however large k is. On which side of "
-            "the logarithm does the average belong?": -log_w.mean(),
-            "A sum over samples is not yet a mean.": -(log_p + math.log(k)).mean(),
-            "The number of samples divides the logarithm. Is that where the mean is?": -(
-                log_w.logsumexp(0) / k
-            ).mean(),
-            "The average over samples is taken along the wrong dimension: samples come first, `[K, B]`.": -(
-                log_w.logsumexp(1) - math.log(images)
-            ).mean(),
-            "The sign is wrong: this is log p(x), a negative number here.": log_p.mean(),
-            "Images were averaged inside the logarithm with the samples. Each image has a p(x) "
-            "of its own.": -(log_w.flatten().logsumexp(0) - math.log(log_w.numel())),
-            "Not averaged over images yet: return one number.": -log_p,
-            "A sum over images, not a mean: nats per image are wanted.": -log_p.sum(),
-            "This is the best of the K samples, not their average.": -log_w.max(0).values.mean(),
-        }
+        wrong = [
+            (-log_w.mean(),
+             "This is the mean of the log-weights: the ELBO, however large k is. On which side of the logarithm "
+             "does the average belong?"),
+            (-(log_p + math.log(k)).mean(), "A sum over samples is not yet a mean."),
+            (-(log_w.logsumexp(0) / k).mean(),
+             "The number of samples divides the logarithm. Is that where the mean is?"),
+            (-(log_w.logsumexp(1) - math.log(images)).mean(),
+             "The average over samples is taken along the wrong dimension: samples come first, `[K, B]`."),
+            (log_p.mean(), "The sign is wrong: this is log p(x), a negative number here."),
+            (-(log_w.flatten().logsumexp(0) - math.log(log_w.numel())),
+             "Images were averaged inside the logarithm with the samples. Each image has a p(x) of its own."),
+            (-log_p, "Not averaged over images yet: return one number."),
+            (-log_p.sum(), "A sum over images, not a mean: nats per image are wanted."),
+            (-log_w.max(0).values.mean(), "This is the best of the K samples, not their average."),
+        ]
         shift = torch.linspace(100, 900, images)  # exp of most of these is 0 in float32
         compare(answer(log_w), -log_p.mean(), wrong)
         shifted = answer(log_w - shift)
@@ -136,7 +127,7 @@ def nll_from_log_weights(answer: Callable) -> str:
                 "Right where exp(log_w) can be represented, but infinite when the weights are "
                 "tiny, as they are for larger images. Which function takes the exponentials safely?"
             )
-        compare(shifted, (shift - log_p).mean(), {})
+        compare(shifted, (shift - log_p).mean())
     return "The logarithm of an average of weights: p(x) estimated without bias, log p(x) from below."
 
 
@@ -148,21 +139,20 @@ def entropy_floor(answer: Callable) -> str:
         with_ends = torch.cat([x, torch.zeros(len(x), 2), torch.ones(len(x), 1)], dim=1)
         entropy = Bernoulli(probs=x).entropy()
         truth = entropy.sum(-1)
-        wrong = {
-            "This is a mean over pixels; the cross-entropy of an image is a sum.": entropy.mean(-1),
-            "This is in bits. The course counts in nats.": truth / math.log(2),
-            "Half of it is missing: a pixel is black with probability x and white with 1 - x.": -(
-                x * x.log()
-            ).sum(-1),
-            "The sign is wrong: an entropy is never negative.": -truth,
-            "One number per pixel: sum over the pixels of each image.": entropy,
-            "Zero is reached by black-and-white images only. What does the best prediction for a grey "
-            "level of 0.3 still cost?": torch.zeros_like(truth),
-            "This is the cross-entropy of a decoder that says 1/2 everywhere, the largest floor there "
-            "is. Which prediction is best for a pixel of grey level x?": torch.full_like(
-                truth, x.shape[1] * math.log(2)
-            ),
-        }
+        wrong = [
+            (entropy.mean(-1), "This is a mean over pixels; the cross-entropy of an image is a sum."),
+            (truth / math.log(2), "This is in bits. The course counts in nats."),
+            (-(x * x.log()).sum(-1),
+             "Half of it is missing: a pixel is black with probability x and white with 1 - x."),
+            (-truth, "The sign is wrong: an entropy is never negative."),
+            (entropy, "One number per pixel: sum over the pixels of each image."),
+            (torch.zeros_like(truth),
+             "Zero is reached by black-and-white images only. What does the best prediction for a grey level of 0.3 "
+             "still cost?"),
+            (torch.full_like(truth, x.shape[1] * math.log(2)),
+             "This is the cross-entropy of a decoder that says 1/2 everywhere, the largest floor there is. Which "
+             "prediction is best for a pixel of grey level x?"),
+        ]
         got = answer(x)
         if isinstance(got, Tensor) and torch.isinf(got).all():
             raise Mistake(
@@ -175,5 +165,5 @@ def entropy_floor(answer: Callable) -> str:
                 "Right for grey levels strictly between 0 and 1, but most pixels are 0 or 1, and "
                 "there 0 * log(0) is not a number. What is its limit?"
             )
-        compare(answer(with_ends), truth, {})
+        compare(answer(with_ends), truth)
     return "No decoder goes below this, however good: this part of the loss belongs to the images."

@@ -23,34 +23,25 @@ def prices(answer: Callable) -> str:
         # Truth, one by one.
         r, d = rate.tolist(), distortion.tolist()
         truth = torch.tensor([-(d[i + 1] - d[i]) / (r[i + 1] - r[i]) for i in range(models - 1)])
-        compare(
-            answer(rate, distortion),
-            truth,
-            {
-                "This is the slope; the price is minus the slope.": -truth,
-                "A price can be negative, where the next model is better in both. That is news: do not hide "
-                "it.": truth.abs(),
-                "A negative price is set to 0. It says that the next model is better in both: do not hide "
-                "it.": truth.clamp(min=0),
-                "Upside down: this is rate per nat of distortion.": 1 / truth,
-                "Upside down, and with the sign of the slope.": -1 / truth,
-                "These are ratios of the points themselves. A price is paid for a change.": (
-                    distortion / rate
-                )[1:],
-                "One ratio per model, `[M]`. A price is paid for a change, from each model to the next.": (
-                    distortion / rate
-                ),
-                "These are differences of distortion only. Per nat of rate?": torch.diff(distortion),
-                "These are the slopes at the models, `[M]`. Between M models there are M - 1 prices.": (
-                    -torch.gradient(distortion, spacing=(rate,))[0] if models > 2 else distortion / rate
-                ),
-                "Every price is taken from the first model. It is wanted from each model to the next.": -(
-                    (distortion - distortion[0]) / (rate - rate[0])
-                )[1:],
-                "This is one price for the whole way, not one per step.": -(distortion[-1] - distortion[0])
-                / (rate[-1] - rate[0]),
-            },
-        )
+        compare(answer(rate, distortion), truth, [
+            (-truth, "This is the slope; the price is minus the slope."),
+            (truth.abs(),
+             "A price can be negative, where the next model is better in both. That is news: do not hide it."),
+            (truth.clamp(min=0),
+             "A negative price is set to 0. It says that the next model is better in both: do not hide it."),
+            (1 / truth, "Upside down: this is rate per nat of distortion."),
+            (-1 / truth, "Upside down, and with the sign of the slope."),
+            ((distortion / rate)[1:], "These are ratios of the points themselves. A price is paid for a change."),
+            (distortion / rate,
+             "One ratio per model, `[M]`. A price is paid for a change, from each model to the next."),
+            (torch.diff(distortion), "These are differences of distortion only. Per nat of rate?"),
+            (-torch.gradient(distortion, spacing=(rate,))[0] if models > 2 else distortion / rate,
+             "These are the slopes at the models, `[M]`. Between M models there are M - 1 prices."),
+            (-((distortion - distortion[0]) / (rate - rate[0]))[1:],
+             "Every price is taken from the first model. It is wanted from each model to the next."),
+            (-(distortion[-1] - distortion[0]) / (rate[-1] - rate[0]),
+             "This is one price for the whole way, not one per step."),
+        ])
     return "For optimal models, each lies between the two betas."
 
 
@@ -65,45 +56,37 @@ def information_gap(answer: Callable) -> str:
         best, second = (torch.tensor([column[i] for column in ranked]) for i in (0, 1))
         truth = (best - second) / entropy
         by_code = information.topk(2, dim=1).values
-        mistakes = {
-            "The entropies are not used: the gap is a share of what could be known.": best - second,
-            "It is divided by the largest information. A factor that no code tells would score 1.": (
-                (best - second) / best
-            ),
-            "There is no gap: this is the best code alone.": best / entropy,
-            "It is the largest minus the smallest. Which code comes second?": (
-                (best - information.amin(0)) / entropy
-            ),
-            "The sign is wrong: the best is at least the second best.": -truth,
-            "One number for all. Return one gap per factor; the score is their mean.": truth.mean(),
-            "It is multiplied by the entropy.": (best - second) * entropy,
-            "It is divided by the sum over codes, not by the entropy.": (
-                (best - second) / information.sum(0)
-            ),
-            "It is the best minus the mean of the codes. Which code comes second?": (
-                (best - information.mean(0)) / entropy
-            ),
-        }
+        mistakes = [
+            (best - second, "The entropies are not used: the gap is a share of what could be known."),
+            ((best - second) / best,
+             "It is divided by the largest information. A factor that no code tells would score 1."),
+            (best / entropy, "There is no gap: this is the best code alone."),
+            ((best - information.amin(0)) / entropy,
+             "It is the largest minus the smallest. Which code comes second?"),
+            (-truth, "The sign is wrong: the best is at least the second best."),
+            (truth.mean(), "One number for all. Return one gap per factor; the score is their mean."),
+            ((best - second) * entropy, "It is multiplied by the entropy."),
+            ((best - second) / information.sum(0), "It is divided by the sum over codes, not by the entropy."),
+            ((best - information.mean(0)) / entropy,
+             "It is the best minus the mean of the codes. Which code comes second?"),
+        ]
         wrong_way = by_code[:, 0] - by_code[:, 1]
         over_factors = (
             "The gap is taken over factors, in each code. Take the two best codes of each factor: "
             "codes are rows, `[L, F]`."
         )
         if codes == factors:
-            mistakes[over_factors] = wrong_way / entropy
+            mistakes.append((wrong_way / entropy, over_factors))
         got = answer(information, entropy)
         if isinstance(got, Tensor) and got.shape == wrong_way.shape and torch.allclose(got, wrong_way):
             raise Mistake(over_factors)
         compare(got, truth, mistakes)
     tied = torch.tensor([[2.0, 0.5], [2.0, 0.1], [0.5, 0.3]])
-    compare(
-        answer(tied, torch.ones(2)),
-        torch.tensor([0.0, 0.2]),
-        {
-            "Two codes that know equally much leave no gap; here the second is taken to be the largest value "
-            "below the best.": torch.tensor([1.5, 0.2])
-        },
-    )
+    compare(answer(tied, torch.ones(2)), torch.tensor([0.0, 0.2]), [
+        (torch.tensor([1.5, 0.2]),
+         "Two codes that know equally much leave no gap; here the second is taken to be the largest value below "
+         "the best."),
+    ])
     return "1 if one code knows the factor and no other knows anything of it; 0 if two know equally much."
 
 
@@ -121,41 +104,35 @@ def log_aggregate_density(answer: Callable) -> str:
         copied = torch.full((size, size), 1 / (size - 1)).double()
         copied.view(-1)[::size] = 1 / n
         copied.view(-1)[1::size] = copied[size - 2, 0] = (n - size + 1) / (n * (size - 1))
-        wrong = {
-            "All images of the batch weigh 1 / (N M). Your own is there for certain: it weighs 1 / N.": (
-                first.logsumexp(1) - math.log(n * size)
-            ),
-            "This is the mean over the batch, as if the batch were the data set: your own image weighs "
-            "1 / M, and stands for only one of N.": first.logsumexp(1) - math.log(size),
-            "This is the sum over the batch divided by N, as if there were no images outside of it.": (
-                first.logsumexp(1) - math.log(n)
-            ),
-            "The average is taken over samples, not over images: row i belongs to sample i.": torch.log(
-                own / n + (first.exp().sum(0) - own) * (n - 1) / (n * (size - 1))
-            ),
-            "The others weigh 1 / (M - 1), as if they were all. They stand for N - 1 of N.": torch.log(
-                own / n + others / (size - 1)
-            ),
-            "The others weigh 1 / M. How many others are in the batch, and for how many do they stand?": (
-                torch.log(own / n + others * (n - 1) / (n * size))
-            ),
-            "Your own image counts twice: it is among the others too.": torch.log(
-                own / n + first.exp().sum(1) * (n - 1) / (n * size)
-            ),
-            "Your own image is left out: it is one of the N.": torch.log(others / (size - 1)),
-            "This is your own image only. Where are the other N - 1?": torch.log(own / n),
-            "The others weigh (N - M + 1) / (N (M - 1)), each: in the published weights only one does, "
-            "and the rest 1 / (M - 1).": torch.log(own / n + others * (n - size + 1) / (n * (size - 1))),
-            "Your own image stands for all the others, and the others for one image.": torch.log(
-                own * (n - 1) / n + others / (n * (size - 1))
-            ),
-            "This is the widely copied fill: 1 / N stands in the first column, not on the diagonal.": (
-                (copied.log() + first).logsumexp(1)
-            ),
-            "This is the density, not its logarithm.": own / n + others * (n - 1) / (n * (size - 1)),
-            "The logarithms are averaged. A mixture averages densities.": first.diagonal() / n
-            + (first.sum(1) - first.diagonal()) * (n - 1) / (n * (size - 1)),
-        }
+        wrong = [
+            (first.logsumexp(1) - math.log(n * size),
+             "All images of the batch weigh 1 / (N M). Your own is there for certain: it weighs 1 / N."),
+            (first.logsumexp(1) - math.log(size),
+             "This is the mean over the batch, as if the batch were the data set: your own image weighs 1 / M, and "
+             "stands for only one of N."),
+            (first.logsumexp(1) - math.log(n),
+             "This is the sum over the batch divided by N, as if there were no images outside of it."),
+            (torch.log(own / n + (first.exp().sum(0) - own) * (n - 1) / (n * (size - 1))),
+             "The average is taken over samples, not over images: row i belongs to sample i."),
+            (torch.log(own / n + others / (size - 1)),
+             "The others weigh 1 / (M - 1), as if they were all. They stand for N - 1 of N."),
+            (torch.log(own / n + others * (n - 1) / (n * size)),
+             "The others weigh 1 / M. How many others are in the batch, and for how many do they stand?"),
+            (torch.log(own / n + first.exp().sum(1) * (n - 1) / (n * size)),
+             "Your own image counts twice: it is among the others too."),
+            (torch.log(others / (size - 1)), "Your own image is left out: it is one of the N."),
+            (torch.log(own / n), "This is your own image only. Where are the other N - 1?"),
+            (torch.log(own / n + others * (n - size + 1) / (n * (size - 1))),
+             "The others weigh (N - M + 1) / (N (M - 1)), each: in the published weights only one does, and the "
+             "rest 1 / (M - 1)."),
+            (torch.log(own * (n - 1) / n + others / (n * (size - 1))),
+             "Your own image stands for all the others, and the others for one image."),
+            ((copied.log() + first).logsumexp(1),
+             "This is the widely copied fill: 1 / N stands in the first column, not on the diagonal."),
+            (own / n + others * (n - 1) / (n * (size - 1)), "This is the density, not its logarithm."),
+            (first.diagonal() / n + (first.sum(1) - first.diagonal()) * (n - 1) / (n * (size - 1)),
+             "The logarithms are averaged. A mixture averages densities."),
+        ]
         truth = torch.log(own / n + others * (n - 1) / (n * (size - 1)))
         shaped = isinstance(got, Tensor) and got.shape == (size,)
         if not (shaped and _unbiased(answer, log_q, size, n)):
@@ -166,7 +143,7 @@ def log_aggregate_density(answer: Callable) -> str:
             "Right where the densities can be represented, but infinite where they underflow, as they do for "
             "many codes. Which function adds in logarithms?"
         )
-    compare(answer(far, 10), answer(far.double() + 300, 10).to(far) - 300, {})
+    compare(answer(far, 10), answer(far.double() + 300, 10).to(far) - 300)
     return "Right on average, for any batch size; only its logarithm is still too low."
 
 
@@ -186,11 +163,11 @@ def free_bits_cost(answer: Callable) -> str:
     """answer(kl, threshold): KL of images and dimensions `[B, L]` -> sum_l max(threshold, mean_B): `[]`."""
     # In all, this costs 0.6 on average: less than the threshold of 1, but not for every image.
     little = torch.tensor([[0.1, 0.2, 0.0], [0.5, 0.4, 0.3], [0.1, 0.1, 0.1], [0.2, 0.1, 0.3]])
-    for message, value in {
-        "The threshold is applied to the sum over dimensions: one expensive dimension lets all others "
-        "collapse.": little.mean(0).sum().clamp(min=1.0),
-        "It is applied to the sum over dimensions, image by image.": little.sum(1).clamp(min=1.0).mean(),
-    }.items():
+    for value, message in [
+        (little.mean(0).sum().clamp(min=1.0),
+         "The threshold is applied to the sum over dimensions: one expensive dimension lets all others collapse."),
+        (little.sum(1).clamp(min=1.0).mean(), "It is applied to the sum over dimensions, image by image."),
+    ]:
         # (A mean over dimensions would give the same here, but not where every image costs more.)
         if same(answer(little, 1.0), value) and same(answer(10 * little, 1.0), 10 * little.mean(0).sum()):
             raise Mistake(message)
@@ -202,31 +179,23 @@ def free_bits_cost(answer: Callable) -> str:
         truth = torch.tensor(sum(max(threshold, sum(column) / len(column)) for column in columns))
         mean = kl.mean(0)
         got = answer(kl, threshold)
-        compare(
-            got,
-            truth,
-            {
-                "The threshold is applied to each image, and then averaged. Average over the batch first, so "
-                "that a dimension may spend more on one image than on another.": kl.clamp(min=threshold)
-                .sum(1)
-                .mean(),
-                "This is the minimum: the cost may not fall below the threshold.": mean.clamp(
-                    max=threshold
-                ).sum(),
-                "The threshold is subtracted. The value differs by a constant only where KL exceeds it; here "
-                "the cost itself is wanted, max(threshold, KL).": (mean - threshold).clamp(min=0).sum(),
-                "There is no threshold in it: this is the rate.": mean.sum(),
-                "Below the threshold the cost is the threshold, not 0.": mean.where(
-                    mean >= threshold, torch.zeros_like(mean)
-                ).sum(),
-                "A mean over dimensions: costs add up.": mean.clamp(min=threshold).mean(),
-                "Each dimension's cost is wanted added up: one number.": mean.clamp(min=threshold),
-                "A sum over the batch: the mean over images is wanted.": kl.sum(0).clamp(min=threshold).sum(),
-                "The mean is taken over dimensions, and the threshold applied to images.": kl.mean(1)
-                .clamp(min=threshold)
-                .sum(),
-            },
-        )
+        compare(got, truth, [
+            (kl.clamp(min=threshold).sum(1).mean(),
+             "The threshold is applied to each image, and then averaged. Average over the batch first, so that "
+             "a dimension may spend more on one image than on another."),
+            (mean.clamp(max=threshold).sum(), "This is the minimum: the cost may not fall below the threshold."),
+            ((mean - threshold).clamp(min=0).sum(),
+             "The threshold is subtracted. The value differs by a constant only where KL exceeds it; here the "
+             "cost itself is wanted, max(threshold, KL)."),
+            (mean.sum(), "There is no threshold in it: this is the rate."),
+            (mean.where(mean >= threshold, torch.zeros_like(mean)).sum(),
+             "Below the threshold the cost is the threshold, not 0."),
+            (mean.clamp(min=threshold).mean(), "A mean over dimensions: costs add up."),
+            (mean.clamp(min=threshold), "Each dimension's cost is wanted added up: one number."),
+            (kl.sum(0).clamp(min=threshold).sum(), "A sum over the batch: the mean over images is wanted."),
+            (kl.mean(1).clamp(min=threshold).sum(),
+             "The mean is taken over dimensions, and the threshold applied to images."),
+        ])
         (gradient,) = gradients(got, kl)
         expected = ((mean > threshold) / len(kl)).expand_as(kl)
         if gradient is None or not torch.allclose(gradient, expected, atol=1e-5):
@@ -234,5 +203,5 @@ def free_bits_cost(answer: Callable) -> str:
                 "The value is right, but not its gradient: dimensions above the threshold must be charged, "
                 "those below must not. Was something detached?"
             )
-    compare(answer(little, 1.0), torch.tensor(3.0), {})
+    compare(answer(little, 1.0), torch.tensor(3.0))
     return "Up to the threshold a dimension is paid for in any case, so there is no gain in giving it up."

@@ -31,9 +31,7 @@ def check_codes(codes: Tensor, classes: Tensor) -> None:
     if not codes.isfinite().all():
         raise ValueError("codes contain infinite or missing values (NaN)")
     if (constant := (classes == classes[0]).all(0)).any():
-        raise ValueError(
-            f"factor {int(constant.nonzero()[0])} has the same class in every image; leave it out"
-        )
+        raise ValueError(f"factor {int(constant.nonzero()[0])} has the same class in every image; leave it out")
 
 
 def gap(scores: Tensor) -> Tensor:

@@ -43,9 +43,7 @@ def dci(codes: Tensor, classes: Tensor, bins: int = 20) -> DCI:
     """
     check_codes(codes, classes)
     if min(codes.shape[1], classes.shape[1]) < 2:
-        raise ValueError(
-            f"at least two codes and two factors are needed, got {codes.shape[1]} and {classes.shape[1]}"
-        )
+        raise ValueError(f"at least two codes and two factors are needed, got {codes.shape[1]} and {classes.shape[1]}")
     steps = torch.stack([torch.nn.functional.one_hot(cut(code, bins), bins) for code in codes.T], 1)
     steps = steps.double() - steps.double().mean(0)  # [N, L, bins]
     v = standardised(classes)

@@ -1,6 +1,5 @@
 """Separated attribute predictability. Kumar et al. (2018)."""
 
-import torch
 from torch import Tensor
 
 from .arrays import check_codes, gap, standardised
@@ -25,7 +24,7 @@ def sap(codes: Tensor, classes: Tensor) -> Tensor:
     Example:
         >>> classes = torch.arange(100)[:, None] % 5
         >>> sap(torch.cat([classes, torch.zeros(100, 1)], 1), classes)
-        tensor([1.0000], dtype=torch.float64)
+        tensor([1.], dtype=torch.float64)
     """
     check_codes(codes, classes)
     z, v = standardised(codes), standardised(classes)

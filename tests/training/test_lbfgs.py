@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vae_helpers.optimize import maximise
+from vae_helpers import maximise
 
 
 def test_a_quadratic_form_has_its_maximum_at_the_solution():

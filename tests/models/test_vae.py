@@ -111,7 +111,7 @@ def test_a_model_starts_at_the_mean(likelihood):
 
 @pytest.mark.parametrize(
     ("kind", "likelihood", "message"),
-    [("conv", Bernoulli(), "linear layers"), ("mlp", ContinuousBernoulli(), "not ContinuousBernoulli")],
+    [("conv", Bernoulli(), "linear layers"), ("mlp", ContinuousBernoulli(), "ContinuousBernoulli has no formula")],
 )
 def test_what_cannot_start_at_the_mean(kind, likelihood, message):
     model = make(kind)

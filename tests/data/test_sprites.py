@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vae_helpers.sprites import SPRITE_FACTORS, SPRITE_GRID, draw_sprites, sprite_classes, sprites
+from vae_helpers.data.sprites import SPRITE_FACTORS, SPRITE_GRID, draw_sprites, sprite_classes, sprites
 
 SQUARE, ELLIPSE, HEART = range(3)
 
@@ -72,9 +72,7 @@ def test_the_centre_of_mass_is_the_position():
     assert (centre_of_mass(draw_sprites(classes)) - expected).norm(dim=1).max() < 0.25  # of a pixel
 
 
-@pytest.mark.parametrize(
-    ("shape", "full"), [(SQUARE, 20.6**2), (ELLIPSE, math.pi * 14.3 * 7.3), (HEART, 419.26)]
-)
+@pytest.mark.parametrize(("shape", "full"), [(SQUARE, 20.6**2), (ELLIPSE, math.pi * 14.3 * 7.3), (HEART, 419.26)])
 def test_area_grows_with_the_square_of_the_scale(shape, full):
     area = draw_sprites(grid(shape, range(6), range(40), 16, 16)).sum((1, 2, 3)).view(6, 40)
     expected = full * SPRITE_FACTORS["scale"] ** 2

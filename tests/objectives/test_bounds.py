@@ -14,15 +14,17 @@ from vae_helpers import (
     Gaussian,
     MLPDecoder,
     MLPEncoder,
+    bernoulli_log_prob,
     dreg_bound,
     elbo,
     free_bits,
+    gaussian_log_prob,
     iwae_bound,
+    kl_to_standard_normal,
     log_weights,
-    objectives,
     stl_bound,
 )
-from vae_helpers.densities import bernoulli_log_prob, gaussian_log_prob, kl_to_standard_normal
+from vae_helpers.objectives.importance import weighted_samples
 
 
 def test_with_the_exact_posterior_every_weight_is_p_of_x(linear_gaussian):
@@ -53,9 +55,7 @@ def test_elbo_is_below_log_p_by_the_kl_to_the_posterior(linear_gaussian):
 
 
 def small_vae(shape=(1, 3, 5), latent_dim=2):
-    return VAE(
-        MLPEncoder(latent_dim, shape, (6,)), MLPDecoder(latent_dim, shape, (6,)), Bernoulli(), latent_dim
-    )
+    return VAE(MLPEncoder(latent_dim, shape, (6,)), MLPDecoder(latent_dim, shape, (6,)), Bernoulli(), latent_dim)
 
 
 def test_elbo_written_out(seed=3):
@@ -248,14 +248,14 @@ def mean_of_logarithms(model, x, k):
 
 def density_not_stopped(model, x, k):
     """The doubly reparameterised gradient, with log q differentiated as usual."""
-    z, log_w = objectives._weigh(model, x, k)
+    z, log_w = weighted_samples(model, x, k)
     share = torch.softmax(log_w.detach(), 0)[..., None]
     z.register_hook(lambda gradient: share * gradient)
     return log_w.logsumexp(0)
 
 
 def squared_for_the_decoder_too(model, x, k):
-    _, log_w = objectives._weigh(model, x, k, stop_density=True)
+    _, log_w = weighted_samples(model, x, k, stop_density=True)
     return (torch.softmax(log_w.detach(), 0) ** 2 * log_w).sum(0)
 
 

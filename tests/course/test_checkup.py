@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from vae_helpers import checkup
-from vae_helpers.datasets import RAW_FILES
+from vae_helpers.course import checkup
+from vae_helpers.data.images import RAW_FILES
 
 
 def lines(capsys):

@@ -1,4 +1,4 @@
-"""fit_together(): every model learns what it would learn alone."""
+"""fit_sweep(): every model learns what it would learn alone."""
 
 from copy import deepcopy
 from functools import partial
@@ -6,8 +6,20 @@ from functools import partial
 import pytest
 import torch
 
-from vae_helpers import VAE, Bernoulli, Gaussian, MLPDecoder, MLPEncoder, elbo, fit, fit_together, iwae_bound
-from vae_helpers.objectives import ELBO, kl_divergence
+from vae_helpers import (
+    ELBO,
+    VAE,
+    Bernoulli,
+    Gaussian,
+    LongRun,
+    MLPDecoder,
+    MLPEncoder,
+    elbo,
+    fit,
+    fit_sweep,
+    iwae_bound,
+)
+from vae_helpers.models.latents import kl_to_prior
 
 SHAPE = (1, 3, 4)
 QUIET = {"progress": False, "device": "cpu"}
@@ -21,7 +33,7 @@ def small_vae(hidden=(8, 5), likelihood=None):
 def without_noise(model, x, beta=1.0, gamma=0.0):
     """The ELBO with the posterior mean in place of a sample: training repeats itself exactly."""
     q = model.posterior(x)
-    reconstruction, kl = model.decode(q.mean).log_prob(x), kl_divergence(q, model.prior)
+    reconstruction, kl = model.decode(q.mean).log_prob(x), kl_to_prior(q, model.prior, q.mean)
     return ELBO(reconstruction - beta * kl - gamma * q.mean.square().sum(1), reconstruction, kl)
 
 
@@ -40,7 +52,7 @@ def test_each_model_learns_what_it_learns_alone(one_cycle):
         torch.manual_seed(7)  # the same batches
         fit(model, images, partial(without_noise, beta=beta, gamma=gamma), **options)
     torch.manual_seed(7)
-    fit_together(together, images, without_noise, {"beta": betas, "gamma": gammas}, **options)
+    fit_sweep(together, images, without_noise, {"beta": betas, "gamma": gammas}, **options)
     for a, b in zip(alone, together, strict=True):
         # Adam divides by the gradient's size, so rounding (1e-16) grows where gradients are small.
         torch.testing.assert_close(weights(a), weights(b), rtol=0, atol=1e-9)
@@ -51,7 +63,7 @@ def test_the_noise_is_each_models_own():
     torch.manual_seed(0)
     first = small_vae()
     pair = [first, deepcopy(first)]
-    fit_together(pair, torch.rand(20, *SHAPE).double(), epochs=2, **QUIET)
+    fit_sweep(pair, torch.rand(20, *SHAPE).double(), epochs=2, **QUIET)
     assert not torch.equal(weights(pair[0]), weights(pair[1]))
 
 
@@ -64,21 +76,19 @@ def test_history_is_the_sum_and_schedules_and_validation_pass_through():
         seen.append((len(x), beta.tolist(), warmth))
         return without_noise(model, x, beta * warmth)
 
-    history = fit_together(
+    history = fit_sweep(
         models, images, watched, {"beta": [1.0, 2.0]}, epochs=1, batch_size=10,
         schedules={"warmth": lambda t: t}, validation=images[:4], one_cycle=False, **QUIET,
     )  # fmt: skip
     assert [size for size, *_ in seen] == [20, 20, 8]
     assert seen[0][1] == [1.0] * 10 + [2.0] * 10 and [warmth for *_, warmth in seen] == [0.0, 0.5, 1.0]
-    apart = [
-        without_noise(m, images[:4], b).value.mean().item() for m, b in zip(models, (1.0, 2.0), strict=True)
-    ]
+    apart = [without_noise(m, images[:4], b).value.mean().item() for m, b in zip(models, (1.0, 2.0), strict=True)]
     assert history.validation[0]["value"] == pytest.approx(sum(apart), rel=1e-9)
 
 
 def test_several_samples_per_image_and_evaluation_mode():
     models = [small_vae(), small_vae()]
-    fit_together(models, torch.rand(20, *SHAPE).double(), partial(iwae_bound, k=3), epochs=1, **QUIET)
+    fit_sweep(models, torch.rand(20, *SHAPE).double(), partial(iwae_bound, k=3), epochs=1, **QUIET)
     assert not any(model.training for model in models)
     assert all(elbo(model, torch.rand(5, *SHAPE).double()).value.isfinite().all() for model in models)
 
@@ -89,11 +99,11 @@ def test_several_samples_per_image_and_evaluation_mode():
         ([], {}, ValueError, "at least one"),
         ([small_vae(), small_vae((8, 6))], {}, ValueError, "same layer sizes"),
         ([small_vae()], {"settings": {"beta": [1.0, 2.0]}}, ValueError, "one beta per model, 1, got 2"),
-        ([small_vae()], {"clip_norm": 1.0}, ValueError, "one by one"),
+        ([small_vae()], {"long_run": LongRun(clip_norm=1.0)}, ValueError, "one by one"),
         ([small_vae(likelihood=Gaussian("learned"))], {}, TypeError, "only linear layers.*likelihood"),
         ([small_vae(likelihood=Gaussian(s)) for s in (0.1, 0.2)], {}, ValueError, "log_var"),
     ],
 )
 def test_what_cannot_be_trained_together(models, options, error, message):
     with pytest.raises(error, match=message):
-        fit_together(models, torch.rand(20, *SHAPE).double(), **options, **QUIET)
+        fit_sweep(models, torch.rand(20, *SHAPE).double(), **options, **QUIET)

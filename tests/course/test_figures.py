@@ -5,14 +5,14 @@ import pytest
 import torch
 from ipywidgets import FloatSlider
 
-from vae_helpers import plotting
+from vae_helpers.course import figures
 
 
 def test_show_stores_the_text_with_the_picture(monkeypatch):
     shown = []
-    monkeypatch.setattr(plotting, "display", lambda *args, **kwargs: shown.append((args, kwargs)))
+    monkeypatch.setattr(figures, "display", lambda *args, **kwargs: shown.append((args, kwargs)))
     fig, _ = plt.subplots()
-    plotting.show(fig, alt="An empty pair of axes,\n    from 0 to 1.")
+    figures.show(fig, alt="An empty pair of axes,\n    from 0 to 1.")
     (bundle,), options = shown[0]
     assert bundle["text/plain"] == "An empty pair of axes, from 0 to 1."
     assert options["metadata"]["image/png"]["alt"] == bundle["text/plain"]
@@ -23,23 +23,23 @@ def test_show_stores_the_text_with_the_picture(monkeypatch):
 @pytest.mark.parametrize("alt", ["", "a plot", "  \n  "])
 def test_a_figure_without_a_description_is_refused(alt):
     with pytest.raises(ValueError, match="what is seen"):
-        plotting.show(plt.figure(), alt=alt)
+        figures.show(plt.figure(), alt=alt)
     plt.close("all")
 
 
 def test_image_grid():
     fig, ax = plt.subplots()
-    plotting.image_grid(torch.rand(6, 1, 5, 4), ax, columns=3, title="six")
+    figures.image_grid(torch.rand(6, 1, 5, 4), ax, columns=3, title="six")
     rows, columns = ax.images[0].get_array().shape
     assert (rows, columns) == (2 * 5 + 3, 3 * 4 + 4) and ax.get_title() == "six"
     with pytest.raises(ValueError, match=r"\[N, 1, H, W\], got \[6, 5, 4\]"):
-        plotting.image_grid(torch.rand(6, 5, 4), ax)
+        figures.image_grid(torch.rand(6, 5, 4), ax)
     plt.close(fig)
 
 
 def test_explore_draws_anew_when_a_slider_moves(monkeypatch):
     shown, drawn = [], []
-    monkeypatch.setattr(plotting, "display", shown.append)
+    monkeypatch.setattr(figures, "display", shown.append)
 
     def draw(a, b):
         drawn.append((a, b))
@@ -48,7 +48,7 @@ def test_explore_draws_anew_when_a_slider_moves(monkeypatch):
         return fig
 
     sliders = {name: FloatSlider(value=0.5, min=0, max=1, step=0.1) for name in ("a", "b")}
-    plotting.explore(draw, **sliders)
+    figures.explore(draw, **sliders)
     (box,) = shown
     image = box.children[-1]
     before = bytes(image.value)

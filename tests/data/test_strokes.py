@@ -8,16 +8,13 @@ import sys
 import pytest
 import torch
 
-from vae_helpers import strokes
-from vae_helpers.stroke_prototypes import PROTOTYPES
-from vae_helpers.strokes import FACTORS, draw_strokes, render_strokes, sample_factors, trace_strokes
+from vae_helpers.data import strokes
+from vae_helpers.data.stroke_prototypes import PROTOTYPES
+from vae_helpers.data.strokes import FACTORS, draw_strokes, render_strokes, sample_factors, trace_strokes
 
 HASH = """
-import hashlib, sys, types
-package = types.ModuleType("vae_helpers")  # without its __init__, which imports much and slowly
-package.__path__ = [sys.argv[1]]
-sys.modules["vae_helpers"] = package
-from vae_helpers.strokes import draw_strokes
+import hashlib
+from vae_helpers import draw_strokes
 images, factors = draw_strokes(3000, seed=5)
 print(hashlib.sha256(images.numpy().tobytes()).hexdigest(), int(factors["label"].sum()))
 """
@@ -84,7 +81,7 @@ def test_an_image_does_not_depend_on_how_many_are_drawn(drawn, n):
 
 
 def test_does_not_depend_on_the_chunk(drawn, monkeypatch):
-    monkeypatch.setattr(strokes, "CHUNK", 17)
+    monkeypatch.setattr(strokes, "IMAGES_AT_ONCE", 17)
     assert torch.equal(draw_strokes(500, seed=5)[0], drawn[0][:500])
 
 
@@ -140,9 +137,7 @@ def test_a_line_is_drawn_where_geometry_says():
 @pytest.mark.parametrize("label", range(10))
 def test_thickness_increases_ink(label):
     _, factors = draw_strokes(40, seed=1, label=label)
-    amounts = [
-        ink(render_strokes(factors | {"thickness": torch.full((40,), t)})) for t in (1.2, 2.0, 3.0, 4.5)
-    ]
+    amounts = [ink(render_strokes(factors | {"thickness": torch.full((40,), t)})) for t in (1.2, 2.0, 3.0, 4.5)]
     assert (torch.stack(amounts).diff(dim=0) > 0).all()
 
 

@@ -11,9 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 
-from vae_helpers import datasets, download
-from vae_helpers.datasets import RAW_FILES, CorruptDataError, load_images, missing_files
-from vae_helpers.download import DownloadError
+from vae_helpers.data import download
+from vae_helpers.data import images as data_images
+from vae_helpers.data.download import DownloadError
+from vae_helpers.data.images import RAW_FILES, CorruptDataError, load_images, missing_files
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 
@@ -30,7 +31,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_DATA_DIR", str(tmp_path / "data"))
     for name, (n, *size) in list(RAW_FILES.items()):
         monkeypatch.setitem(RAW_FILES, name, (60 if n == 60_000 else 20, *size))
-    return datasets.raw_folder("mnist")
+    return data_images.raw_folder("mnist")
 
 
 @pytest.fixture
@@ -45,8 +46,8 @@ def tiny_mnist(folder):
 def few_strokes(tmp_path, monkeypatch):
     """Few strokes, and a cache of their own; returns the files of the cache."""
     files = [tmp_path / "first" / "strokes.pt", tmp_path / "second" / "strokes.pt"]
-    monkeypatch.setattr(datasets, "STROKES", (30, 10))
-    monkeypatch.setattr(datasets, "_cache_files", lambda: files)
+    monkeypatch.setattr(data_images, "STROKES", (30, 10))
+    monkeypatch.setattr(data_images, "_cache_files", lambda: files)
     return files
 
 
@@ -84,9 +85,9 @@ def test_missing_data_says_what_to_do(folder):
 
 def test_a_relative_folder_starts_at_the_repository(monkeypatch):
     monkeypatch.setenv("VAE_DATA_DIR", "some/folder")
-    assert datasets.data_dir() == datasets.ROOT / "some/folder"
+    assert data_images.data_dir() == data_images.ROOT / "some/folder"
     monkeypatch.delenv("VAE_DATA_DIR")
-    assert datasets.data_dir() == datasets.ROOT / "data"
+    assert data_images.data_dir() == data_images.ROOT / "data"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_strokes_are_read_from_a_whole_cache_only(few_strokes, monkeypatch, dama
     first = load_images("strokes")
     assert [path.exists() for path in few_strokes] == [True, False]
     if damage is None:
-        monkeypatch.setattr("vae_helpers.strokes.draw_strokes", None)  # it is not called again
+        monkeypatch.setattr(data_images, "draw_strokes", None)  # it is not called again
     else:
         few_strokes[0].write_bytes(damage)
     again = load_images("strokes")
@@ -147,9 +148,9 @@ def test_strokes_need_no_place_to_be_kept(few_strokes):
 
 
 def test_the_cache_has_a_version_in_its_name():
-    first, second = datasets._cache_files()
+    first, second = data_images._cache_files()
     assert torch.__version__ in first.name and first.name == second.name
-    assert first.parent == datasets.ROOT / "data"
+    assert first.parent == data_images.ROOT / "data"
 
 
 def test_an_interrupted_write_leaves_nothing_new(tmp_path):
@@ -160,7 +161,7 @@ def test_an_interrupted_write_leaves_nothing_new(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        datasets.write_atomically(tmp_path / "file", interrupted)
+        data_images.write_atomically(tmp_path / "file", interrupted)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
@@ -345,7 +346,7 @@ def test_real_mnist():
     assert min(seconds) < 1
     assert images.train.shape == (60_000, 1, 28, 28) and images.test.shape == (10_000, 1, 28, 28)
     assert images.train.min() == 0 and images.train.max() == 1
-    reference = MNIST(datasets.data_dir(), train=False, download=False)
+    reference = MNIST(data_images.data_dir(), train=False, download=False)
     assert torch.equal(images.test[:, 0].mul(255).round().byte(), reference.data)
     assert torch.equal(images.test_labels, reference.targets)
     assert images.train_labels.bincount().tolist() == [
@@ -354,7 +355,7 @@ def test_real_mnist():
 
 
 def test_torchvision_still_has_the_addresses():
-    for name in datasets.FOLDERS:
+    for name in data_images.FOLDERS:
         mirrors, checksums = download._addresses(name)
         assert all(mirror.startswith("http") and mirror.endswith("/") for mirror in mirrors)
         assert sorted(checksums) == sorted(f"{file}.gz" for file in RAW_FILES)

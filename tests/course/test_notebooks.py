@@ -6,9 +6,9 @@ import re
 import nbformat
 import pytest
 
-from vae_helpers.claims import stored_claims
-from vae_helpers.datasets import ROOT
-from vae_helpers.exercises.checking import CHECKERS
+from vae_helpers.course.claims import stored_claims
+from vae_helpers.course.exercises.checking import CHECKERS
+from vae_helpers.files import ROOT
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in PATHS}
@@ -30,11 +30,7 @@ def calls(name, function):
         tree = ast.parse(cell.source)
         tried = {inner for node in ast.walk(tree) if isinstance(node, ast.Try) for inner in ast.walk(node)}
         for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.Call)
-                and getattr(node.func, "id", None) == function
-                and node not in tried
-            ):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == function and node not in tried:
                 yield node
 
 
@@ -66,9 +62,7 @@ def test_closing(name):
 @each
 def test_links_resolve(name):
     text = "\n".join(markdown(name))
-    anchors = {
-        re.sub(r"\s+", "-", line.lstrip("#").strip()) for line in text.splitlines() if line.startswith("#")
-    }
+    anchors = {re.sub(r"\s+", "-", line.lstrip("#").strip()) for line in text.splitlines() if line.startswith("#")}
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if target.startswith("http"):
             continue
@@ -79,9 +73,7 @@ def test_links_resolve(name):
 
 @each
 def test_citations_are_in_the_bibliography(name):
-    keys = set(
-        re.findall(r"^@\w+\{(\w+),", (ROOT / "notebooks/references.bib").read_text(), flags=re.MULTILINE)
-    )
+    keys = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "notebooks/references.bib").read_text(), flags=re.MULTILINE))
     cited = set(re.findall(r"\[@(\w+)\]", "\n".join(markdown(name))))
     assert cited and cited <= keys
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from vae_helpers import VAE, Bernoulli, Gaussian, MLPDecoder, MLPEncoder, elbo, fit, seed_everything
+from vae_helpers import VAE, Bernoulli, Gaussian, LongRun, MLPDecoder, MLPEncoder, elbo, fit, seed_everything
+from vae_helpers.files import ROOT
 
-ROOT = Path(__file__).parents[1]
 RUN = """
 import sys, time
 import torch
-from tests.test_checkpoint import run
+from tests.training.test_checkpoint import run
 path, last = sys.argv[1], int(sys.argv[2])
 
 def wait(model, history):
@@ -34,7 +34,8 @@ def run(path, seed=0, epochs=6, likelihood=None, **options):
     images = torch.rand(70, *shape, generator=torch.Generator().manual_seed(0))
     model = VAE(MLPEncoder(3, shape, (16,)), MLPDecoder(3, shape, (16,)), likelihood or Bernoulli(), 3)
     options = {"batch_size": 16, "binarize": likelihood is None, "validation": images[:20]} | options
-    history = fit(model, images, elbo, epochs, checkpoint=path, device="cpu", progress=False, **options)
+    long_run = LongRun(path, clip_norm=options.pop("clip_norm", None))
+    history = fit(model, images, elbo, epochs, long_run=long_run, device="cpu", progress=False, **options)
     return model, history
 
 
@@ -81,15 +82,11 @@ def test_a_killed_process_goes_on_to_the_same_bits(tmp_path):
     path = tmp_path / "run.pt"
     command = [sys.executable, "-c", RUN, str(path)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [*command, "1"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen([*command, "1"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "1\n"
         process.send_signal(signal.SIGKILL)
     assert not path.exists()  # killed before its first checkpoint
-    with subprocess.Popen(
-        [*command, "4"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen([*command, "4"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "4\n"
         process.send_signal(signal.SIGKILL)
     assert [file.name for file in tmp_path.iterdir()] == ["run.pt"]
@@ -106,6 +103,13 @@ def test_a_killed_process_goes_on_to_the_same_bits(tmp_path):
 def test_a_finished_run_is_not_run_again_and_its_history_is_returned(tmp_path):
     first, history = run(tmp_path / "run.pt", epochs=2)
     again, same_history = run(tmp_path / "run.pt", epochs=2, callbacks=[stop_after(-1)])
+    assert same(first, again) and same_history == history
+
+
+def test_a_run_that_a_callback_ended_is_not_taken_up_again(tmp_path):
+    first, history = run(tmp_path / "run.pt", callbacks=[lambda model, history: len(history.train) == 2])
+    again, same_history = run(tmp_path / "run.pt")
+    assert history.stopped and len(history.train) == 2
     assert same(first, again) and same_history == history
 
 

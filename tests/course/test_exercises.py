@@ -10,9 +10,9 @@ from mutants import MUTANTS
 from mutants.nb07 import chi_square, dreg, dreg_by_a_second_pass
 
 from vae_helpers import check
-from vae_helpers.datasets import ROOT
-from vae_helpers.exercises import Mistake, checking
-from vae_helpers.exercises.checking import CHECKERS, compare
+from vae_helpers.course.exercises import Mistake, checking
+from vae_helpers.course.exercises.checking import CHECKERS, compare
+from vae_helpers.files import ROOT
 
 
 def cells(tag):
@@ -126,6 +126,6 @@ def test_what_cannot_be_checked():
 
 
 def test_compare_prefers_the_truth_to_a_mistake_of_the_same_value():
-    compare(torch.ones(2), torch.ones(2), {"wrong": torch.ones(2)})
+    compare(torch.ones(2), torch.ones(2), [(torch.ones(2), "wrong")])
     with pytest.raises(Mistake, match="infinite or not a number"):
-        compare(torch.full((2,), math.nan), torch.ones(2), {})
+        compare(torch.full((2,), math.nan), torch.ones(2))

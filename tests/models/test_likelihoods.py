@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vae_helpers import VAE, Bernoulli, ContinuousBernoulli, Gaussian, MLPDecoder, MLPEncoder, elbo, fit
-from vae_helpers.evaluation import unchecked_distributions
+from vae_helpers.contexts import fitting, unchecked_distributions
 
 
 def test_event_and_batch_shapes():
@@ -64,9 +64,11 @@ def test_an_impossible_sigma_is_refused(sigma):
 @pytest.mark.parametrize("pixels", [(), (1, 3, 2)])
 def test_the_optimal_sigma_maximises_the_batch_s_likelihood(pixels):
     mean, x = torch.randn(6, 4, 1, 3, 2, dtype=torch.float64), torch.rand(4, 1, 3, 2, dtype=torch.float64)
-    likelihood = Gaussian("optimal", pixels).double().train()
-    got = likelihood(mean, 3).log_prob(x)
+    likelihood = Gaussian("optimal", pixels).double()
+    with fitting(likelihood):
+        got = likelihood(mean, 3).log_prob(x)
     mse = (x - mean).square().mean(tuple(range(5 - len(pixels))))
+    torch.testing.assert_close(likelihood.best_log_var(x - mean), mse.log())
     expected = torch.distributions.Normal(mean, mse.sqrt()).log_prob(x).sum((-1, -2, -3))
     torch.testing.assert_close(got, expected)
     for factor in (0.9, 0.99, 1.01, 1.1):
@@ -76,17 +78,27 @@ def test_the_optimal_sigma_maximises_the_batch_s_likelihood(pixels):
 def test_the_optimal_sigma_needs_no_gradient_of_its_own():
     x = torch.rand(5, 3, dtype=torch.float64)
     mean = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
-    (got,) = torch.autograd.grad(Gaussian("optimal").double()(mean, 1).log_prob(x).sum(), mean)
+    likelihood = Gaussian("optimal").double()
+    with fitting(likelihood):
+        (got,) = torch.autograd.grad(likelihood(mean, 1).log_prob(x).sum(), mean)
     sigma = (x - mean).square().mean().sqrt()  # with its gradient: the envelope theorem says it adds nothing
     (full,) = torch.autograd.grad(torch.distributions.Normal(mean, sigma).log_prob(x).sum(), mean)
     torch.testing.assert_close(got, full)
 
 
-def test_in_evaluation_the_optimal_sigma_is_that_of_training():
-    likelihood = Gaussian("optimal").double()
-    for _ in range(1000):
-        likelihood(torch.zeros(50, 3), 1).log_prob(0.2 * torch.randn(50, 3, dtype=torch.float64))
-    likelihood.eval()
+def follow(likelihood, batches):
+    """As `fit` does it: every batch gives the likelihood a sigma, and a step is over after it."""
+    with fitting(likelihood) as after_step:
+        for x in batches:
+            likelihood(torch.zeros_like(x), x.ndim - 1).log_prob(x)
+            after_step()
+    return likelihood
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_outside_of_fit_the_optimal_sigma_is_that_of_training(training):
+    batches = (0.2 * torch.randn(50, 3, dtype=torch.float64) for _ in range(1000))
+    likelihood = follow(Gaussian("optimal").double(), batches).train(training)
     sigma = (0.5 * likelihood.log_var).exp().item()
     # As good as the mean of 19 batches of 150 numbers, five standard errors.
     assert sigma == pytest.approx(0.2, rel=5 / math.sqrt(2 * 19 * 150))
@@ -99,28 +111,35 @@ def test_in_evaluation_the_optimal_sigma_is_that_of_training():
 
 
 def test_the_running_sigma_is_a_mean_of_variances_not_of_logarithms():
-    likelihood = Gaussian("optimal", (1,)).double()
     x = torch.tensor([[0.01], [1.0]], dtype=torch.float64)  # a pixel that is blank in most batches
-    for rows in ([0], [0], [1], [0]):
-        likelihood(torch.zeros(1, 1), 1).log_prob(x[rows])
+    likelihood = follow(Gaussian("optimal", (1,)).double(), (x[rows] for rows in ([0], [0], [1], [0])))
     expected = 0.9 * (0.9 * 0.01**2 + 0.1 * 1) + 0.1 * 0.01**2
     torch.testing.assert_close(likelihood.log_var.exp(), torch.tensor([expected], dtype=torch.float64))
 
 
 def test_an_optimal_sigma_before_training():
-    with pytest.raises(RuntimeError, match="train the model first"):
-        Gaussian("optimal").eval()(torch.zeros(2, 3), 1)
-    with pytest.raises(RuntimeError, match="train the model first"):
-        Gaussian("optimal")(torch.zeros(2, 3), 1).sample()
+    likelihood = Gaussian("optimal")
+    for mode in (True, False):
+        with pytest.raises(RuntimeError, match="train the model first"):
+            likelihood.train(mode)(torch.zeros(2, 3), 1)
+    with fitting(likelihood), pytest.raises(RuntimeError, match="train the model first"):
+        likelihood.train()(torch.zeros(2, 3), 1).sample()
 
 
 def test_after_fit_test_data_do_not_move_the_optimal_sigma():
     vae = VAE(MLPEncoder(2, (3, 2), [4]), MLPDecoder(2, (3, 2), [4]), Gaussian("optimal"), 2)
     fit(vae, torch.rand(50, 3, 2), epochs=2, batch_size=10, progress=False, device="cpu")
     before = vae.likelihood.log_var.item()
-    value = elbo(vae, 3 * torch.rand(1000, 3, 2)).value  # no eval(), no evaluate(): as anyone would call it
-    assert vae.likelihood.log_var.item() == before
-    assert value.mean() < elbo(vae, torch.rand(1000, 3, 2)).value.mean()
+    again = VAE(MLPEncoder(2, (3, 2), [4]), MLPDecoder(2, (3, 2), [4]), Gaussian("optimal"), 2)
+    again.load_state_dict(vae.state_dict())  # a new model is in training mode
+    other, same = 3 * torch.rand(1000, 3, 2), torch.rand(1000, 3, 2)
+    for model in (vae, again, again.eval()):  # no evaluate(): as anyone would call it
+        torch.manual_seed(0)
+        value = elbo(model, other).value
+        torch.manual_seed(0)
+        assert torch.equal(value, elbo(again.train(), other).value)
+        assert model.likelihood.log_var.item() == before
+        assert value.mean() < elbo(model, same).value.mean()
 
 
 def test_a_floor_is_for_a_fitted_sigma():
@@ -130,14 +149,11 @@ def test_a_floor_is_for_a_fitted_sigma():
 
 @pytest.mark.parametrize("pixels", [(), (3,)])
 def test_a_floor_holds_and_does_not_bias(pixels):
-    flat = torch.zeros(40, 3)
-    likelihood = Gaussian("optimal", pixels, floor=0.05)
-    likelihood(flat, 1).log_prob(flat)
+    likelihood = follow(Gaussian("optimal", pixels, floor=0.05), [torch.zeros(40, 3)])
     torch.testing.assert_close((0.5 * likelihood.log_var).exp(), torch.full(pixels, 0.05))
     x = 0.06 * torch.randn(2000, 3)  # barely above the floor
     rms = x.square().mean(0 if pixels else (0, 1)).sqrt()
-    optimal = Gaussian("optimal", pixels, floor=0.05)
-    optimal(torch.zeros(2000, 3), 1).log_prob(x)
+    optimal = follow(Gaussian("optimal", pixels, floor=0.05), [x])
     torch.testing.assert_close((0.5 * optimal.log_var).exp(), rms)
     learned = Gaussian("learned", pixels, floor=0.05)
     optimizer = torch.optim.Adam(learned.parameters(), lr=0.05)
@@ -154,9 +170,7 @@ def test_one_learned_sigma_per_pixel():
     assert likelihood.log_var.shape == (1, 3, 2)
     likelihood.log_var.data.copy_(torch.arange(6.0).reshape(1, 3, 2))
     mean, x = torch.randn(5, 4, 1, 3, 2), torch.rand(4, 1, 3, 2)
-    expected = (
-        torch.distributions.Normal(mean, (0.5 * likelihood.log_var).exp()).log_prob(x).sum((-1, -2, -3))
-    )
+    expected = torch.distributions.Normal(mean, (0.5 * likelihood.log_var).exp()).log_prob(x).sum((-1, -2, -3))
     torch.testing.assert_close(likelihood(mean, 3).log_prob(x), expected)
 
 

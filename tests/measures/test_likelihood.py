@@ -9,19 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_helpers import (
-    VAE,
-    Bernoulli,
-    MLPDecoder,
-    active_units,
-    effective_sample_size,
-    evaluate,
-    evaluation,
-    importance_log_prob,
-    importance_nll,
-    kl_per_dimension,
-    objectives,
-)
+from vae_helpers import effective_sample_size, evaluate, importance_log_prob, importance_nll, log_weights
+from vae_helpers.measures import likelihood
 
 
 def test_every_image_counts_once(linear_gaussian):
@@ -55,7 +44,7 @@ def test_importance_sampling_is_exact_with_the_exact_posterior(linear_gaussian):
 def test_importance_sampling_converges_from_another_proposal(linear_gaussian):
     model, x, log_p = linear_gaussian
     model.encoder.widen = 0.5
-    log_w = objectives.log_weights(model, x, 20_000)
+    log_w = log_weights(model, x, 20_000)
     relative = (log_w - log_p).exp().std(0) / math.sqrt(20_000)  # standard error of the mean weight
     estimate = importance_log_prob(model, x, k=20_000)
     assert ((estimate - log_p).abs() < 5 * relative).all()
@@ -75,8 +64,8 @@ def test_chunks_change_nothing(linear_gaussian, monkeypatch, chunk, k):
         return stream[done : done + size, rows]
 
     counts = {}
-    monkeypatch.setattr(evaluation, "log_weights", weights)
-    monkeypatch.setattr(evaluation, "CHUNK", chunk)
+    monkeypatch.setattr(likelihood, "log_weights", weights)
+    monkeypatch.setattr(likelihood, "PIXELS_AT_ONCE", chunk)
     torch.testing.assert_close(importance_log_prob(model, x, k), stream.logsumexp(0) - math.log(k))
     assert set(counts.values()) == {k} and max(sizes) <= max(chunk, 5)
 
@@ -98,29 +87,6 @@ print((peak() - before) // 1024)
     assert int(run.stdout) < 150  # MB; a few pieces of 16 MB take 75 (macOS counts in bytes)
 
 
-def fixed_posterior(mu, log_var):
-    class Encoder(torch.nn.Module):
-        def forward(self, x):
-            return mu.expand(len(x), -1) * x[:, :1], log_var.expand(len(x), -1)
-
-    return VAE(Encoder(), MLPDecoder(3, (2,)), Bernoulli(), 3)
-
-
-def test_kl_per_dimension_sums_to_the_rate_and_knows_the_prior():
-    model = fixed_posterior(torch.tensor([[0.0, 1.0, 0.0]]), torch.tensor([[0.0, 0.0, -2.0]]))
-    kl = kl_per_dimension(model, torch.ones(5, 2))
-    expected = torch.tensor([0.0, 0.5, 0.5 * (math.exp(-2) - 1 + 2)])
-    torch.testing.assert_close(kl, expected)
-    assert kl.sum().item() == pytest.approx(evaluate(model, torch.ones(5, 2))["kl"], rel=1e-5)
-
-
-def test_active_units_are_those_whose_mean_moves():
-    model = fixed_posterior(torch.tensor([[1.0, 0.05, 0.3]]), torch.zeros(1, 3))
-    x = torch.linspace(2, 4, 50)[:, None].expand(50, 2)  # off centre: it is the variance that counts
-    assert active_units(model, x).tolist() == [True, False, True]
-    assert active_units(model, x, threshold=0.1).tolist() == [True, False, False]
-
-
 def test_every_modules_mode_is_put_back(linear_gaussian):
     model, x, _ = linear_gaussian
     model.train()
@@ -139,9 +105,7 @@ def test_what_cannot_be_evaluated(linear_gaussian):
 
 
 def test_effective_sample_size_of_weights_that_are_equal_or_one_or_known():
-    rows = torch.tensor(
-        [[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0], [3.0, 1.0, 1.0, 1.0]]
-    )
+    rows = torch.tensor([[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0], [3.0, 1.0, 1.0, 1.0]])
     expected = torch.tensor([4.0, 1.0, 2.0, 36 / 12])
     torch.testing.assert_close(effective_sample_size(rows.T.log() - 1000), expected, rtol=1e-3, atol=0)
     assert effective_sample_size(torch.zeros(7, 2, 3)).shape == (2, 3)
@@ -162,7 +126,5 @@ def test_effective_sample_size_predicts_the_error_of_the_mean_weight(linear_gaus
     """
     model, x, _ = linear_gaussian
     model.encoder.widen, c = 0.5, math.exp(0.5)
-    size = effective_sample_size(objectives.log_weights(model, x, 50_000)).detach()
-    torch.testing.assert_close(
-        50_000 / size, torch.full_like(size, (c / math.sqrt(2 * c - 1)) ** 3), rtol=0.03, atol=0
-    )
+    size = effective_sample_size(log_weights(model, x, 50_000)).detach()
+    torch.testing.assert_close(50_000 / size, torch.full_like(size, (c / math.sqrt(2 * c - 1)) ** 3), rtol=0.03, atol=0)

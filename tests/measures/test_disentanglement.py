@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from vae_helpers.disentanglement import dci, entropy, factor_vae_score, mig, mutual_information, sap
+from vae_helpers import dci, factor_vae_score, mig, mutual_information, sap
+from vae_helpers.measures.disentanglement.arrays import entropy
 
 
 def grid(*sizes):
@@ -88,9 +89,7 @@ def test_noise_tells_nothing():
 def test_a_factor_told_twice_closes_the_gaps_but_stays_disentangled():
     twice = torch.cat([PERFECT[:, :3], PERFECT[:, :3]], 1)
     found = scores(twice, CLASSES)
-    assert found["mig"].item() == pytest.approx(0, abs=1e-9) and found["sap"].item() == pytest.approx(
-        0, abs=1e-9
-    )
+    assert found["mig"].item() == pytest.approx(0, abs=1e-9) and found["sap"].item() == pytest.approx(0, abs=1e-9)
     assert found["disentanglement"].item() > 0.98
     assert found["completeness"].item() == pytest.approx(1 - math.log(2) / math.log(6), abs=0.02)
     assert found["factor_vae"].item() == 1
@@ -112,9 +111,7 @@ def test_information_in_closed_form():
     code = torch.where(torch.rand(len(classes)) < e, other, classes[:, 0]).double()[:, None]
     exact = math.log(4) + (1 - e) * math.log(1 - e) + e * math.log(e / 3)
     # The standard error of log-ratios over 240,000 draws is below 0.002.
-    torch.testing.assert_close(
-        mutual_information(code, classes), torch.tensor([[exact]]).double(), atol=0.01, rtol=0
-    )
+    torch.testing.assert_close(mutual_information(code, classes), torch.tensor([[exact]]).double(), atol=0.01, rtol=0)
     torch.testing.assert_close(mutual_information(classes.double(), classes)[0, 0].item(), math.log(4))
 
 
@@ -137,9 +134,7 @@ def test_mig_divides_by_the_entropy_of_the_factor():
     codes = torch.stack([code, torch.randn(len(code)).double()], 1)
     exact = math.log(4) + (1 - e) * math.log(1 - e) + e * math.log(e / 3)
     # The noise's share of I is 57 / 160,000; the standard error of the code's is below 0.004.
-    torch.testing.assert_close(
-        mig(codes, classes), torch.tensor([exact / math.log(4)]).double(), atol=0.015, rtol=0
-    )
+    torch.testing.assert_close(mig(codes, classes), torch.tensor([exact / math.log(4)]).double(), atol=0.015, rtol=0)
 
 
 def test_sap_is_a_gap_of_squared_correlations():
@@ -163,9 +158,7 @@ def test_the_factor_vae_score_leaves_dead_codes_out():
     codes[:, 3] = 1e-6 * torch.randn(len(codes)).double()
     assert factor_vae_score(codes, CLASSES).item() == 1
     assert factor_vae_score(0 * codes, CLASSES).item() == pytest.approx(1 / 3)
-    unnormalised = PERFECT * torch.tensor(
-        [1, 100, 10, 1, 1]
-    )  # the variance counts relative to the code's own
+    unnormalised = PERFECT * torch.tensor([1, 100, 10, 1, 1])  # the variance counts relative to the code's own
     assert factor_vae_score(unnormalised, CLASSES).item() == 1
 
 

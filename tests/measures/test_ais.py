@@ -8,8 +8,8 @@ from torch.distributions import Bernoulli as BernoulliDistribution
 from torch.distributions import Normal
 
 from vae_helpers import PPCA, VAE, Bernoulli, MLPDecoder, MLPEncoder
-from vae_helpers import annealing as an
-from vae_helpers.evaluation import unchecked_distributions
+from vae_helpers.contexts import unchecked_distributions
+from vae_helpers.measures import ais
 
 DOUBLE = {"dtype": torch.float64}
 
@@ -28,34 +28,34 @@ def deviation(log_w, log_p):
 
 def by_hand(model, x, chains, steps, step_size, move_first=False):
     """Annealed importance sampling with a fixed step size, right or with the weight taken after the move."""
-    target, ts = an.Annealed(model, x), an.temperatures(steps)
+    target, ts = ais.Annealed(model, x), ais.temperatures(steps)
     z, log_w = target.prior.sample((chains, len(x))), torch.zeros(chains, len(x), **DOUBLE)
     for before, after in zip(ts[:-1], ts[1:], strict=True):
         if move_first:
-            z, _ = an.hmc_step(target, z, after, step_size, 3)
+            z, _ = ais.hmc_step(target, z, after, step_size, 3)
         log_w += (after - before) * target.log_likelihood(z)
         if not move_first:
-            z, _ = an.hmc_step(target, z, after, step_size, 3)
+            z, _ = ais.hmc_step(target, z, after, step_size, 3)
     return log_w
 
 
 @pytest.mark.parametrize("steps", [1, 4, 20])
 def test_the_mean_weight_is_p_of_x_for_any_number_of_steps(steps):
     model, x, log_p = model_and_data()
-    log_w = an.annealed_log_weights(model, x, 20_000 // steps, steps=steps, leapfrog=3)
+    log_w = ais.ais_log_weights(model, x, 20_000 // steps, steps=steps, leapfrog=3)
     assert log_w.shape == (20_000 // steps, 3)
     assert deviation(log_w, log_p).abs().max() < 5
 
 
 def test_more_steps_make_it_less_noisy():
     model, x, log_p = model_and_data()
-    few, many = ((an.annealed_log_weights(model, x, 300, steps=s) - log_p).std(0) for s in (2, 50))
+    few, many = ((ais.ais_log_weights(model, x, 300, steps=s) - log_p).std(0) for s in (2, 50))
     assert (many < few / 3).all()
 
 
 def test_one_step_is_importance_sampling_from_the_prior():
     model, x, _ = model_and_data()
-    target = an.Annealed(model, x)
+    target = ais.Annealed(model, x)
     torch.manual_seed(1)
     log_w = by_hand(model, x, 5, 1, 0.3)
     torch.manual_seed(1)
@@ -72,7 +72,7 @@ def test_without_rejection_it_fails(monkeypatch):
     """Every proposal accepted: with steps this long the leapfrog errors are no longer small."""
     model, x, log_p = model_and_data()
     assert deviation(by_hand(model, x, 5000, 10, 0.6), log_p).abs().max() < 5
-    monkeypatch.setattr(an.torch, "rand_like", torch.zeros_like)
+    monkeypatch.setattr(ais.torch, "rand_like", torch.zeros_like)
     assert deviation(by_hand(model, x, 5000, 10, 0.6), log_p).abs().max() > 10
 
 
@@ -82,7 +82,7 @@ def test_a_transition_leaves_the_tempered_density_as_it_is(t):
     model, x, _ = model_and_data()
     tempered = PPCA(model.W, model.b, model.sigma / math.sqrt(t)).posterior(x) if t else None
     z = tempered.sample((20_000,)) if t else model.prior.sample((20_000, 3))
-    z, probability = an.hmc_step(an.Annealed(model, x), z, t, 0.4, 3)
+    z, probability = ais.hmc_step(ais.Annealed(model, x), z, t, 0.4, 3)
     assert 0.3 < probability.mean() < 0.999
     mean = tempered.mean if t else torch.zeros(3, 2, **DOUBLE)
     cov = tempered.covariance_matrix if t else torch.eye(2, **DOUBLE).expand(3, 2, 2)
@@ -97,11 +97,11 @@ def test_a_transition_leaves_the_tempered_density_as_it_is(t):
 def test_small_steps_are_accepted_and_wild_ones_refused():
     model, x, _ = model_and_data()
     z = model.prior.sample((50, 3))
-    moved, probability = an.hmc_step(an.Annealed(model, x), z, 1.0, 1e-4, 2)
+    moved, probability = ais.hmc_step(ais.Annealed(model, x), z, 1.0, 1e-4, 2)
     assert probability.min() > 0.999 and not torch.equal(moved, z)
     with unchecked_distributions():
         wild = torch.tensor([1e9, 1e9, 1e200], **DOUBLE)  # the last one overflows to nan
-        kept, probability = an.hmc_step(an.Annealed(model, x), z, 1.0, wild, 3)
+        kept, probability = ais.hmc_step(ais.Annealed(model, x), z, 1.0, wild, 3)
     assert torch.equal(kept, z) and (probability == 0).all()
 
 
@@ -114,13 +114,13 @@ def test_a_bernoulli_vae_against_quadrature():
     with torch.no_grad():
         log_lik = BernoulliDistribution(logits=vae.decoder(grid)[:, None]).log_prob(x).flatten(2).sum(2)
     log_p = (Normal(0.0, 1.0).log_prob(grid) + log_lik).logsumexp(0) + math.log(16 / 4000)
-    log_w = an.annealed_log_weights(vae, x, 1000, steps=10, leapfrog=2)
+    log_w = ais.ais_log_weights(vae, x, 1000, steps=10, leapfrog=2)
     assert deviation(log_w, log_p).abs().max() < 5
     assert not log_w.requires_grad and all(p.grad is None for p in vae.parameters())
 
 
 def test_temperatures_rise_from_0_to_1_slowly_at_the_ends():
-    ts = torch.tensor(an.temperatures(10))
+    ts = torch.tensor(ais.temperatures(10))
     assert ts[0] == 0 and ts[-1] == 1 and (ts.diff() > 0).all()
     assert ts.diff()[0] < ts.diff()[5] > ts.diff()[-1]
 
@@ -129,4 +129,4 @@ def test_temperatures_rise_from_0_to_1_slowly_at_the_ends():
 def test_too_few(options):
     model, x, _ = model_and_data()
     with pytest.raises(ValueError, match="chains, steps and leapfrog must be at least 1"):
-        an.annealed_log_weights(model, x, **options)
+        ais.ais_log_weights(model, x, **options)

@@ -1,6 +1,7 @@
 """fit(): it learns, counts and stops as it says."""
 
 import math
+from copy import deepcopy
 from functools import partial
 from typing import NamedTuple
 
@@ -16,13 +17,17 @@ from vae_helpers import (
     Gaussian,
     History,
     Images,
+    LongRun,
     MLPDecoder,
     MLPEncoder,
     NonFiniteLoss,
+    dreg_bound,
     elbo,
     fit,
+    free_bits,
+    iwae_bound,
+    plot_history,
 )
-from vae_helpers.objectives import dreg_bound, free_bits, iwae_bound
 
 SHAPE = (1, 3, 4)
 QUIET = {"progress": False, "device": "cpu"}
@@ -68,14 +73,10 @@ def test_epoch_means_weight_the_smaller_last_batch():
     x = torch.rand(25, *SHAPE)
     history = fit(small_vae(), x, sum_of_pixels, epochs=2, batch_size=10, **QUIET)
     for means in history.train:
-        assert means == pytest.approx(
-            {"value": x.sum().item() / 25, "twice": 2 * x.sum().item() / 25}, rel=1e-6
-        )
+        assert means == pytest.approx({"value": x.sum().item() / 25, "twice": 2 * x.sum().item() / 25}, rel=1e-6)
     batches = history.steps["value"]
     assert len(batches) == 6
-    assert (10 * batches[0] + 10 * batches[1] + 5 * batches[2]) / 25 == pytest.approx(
-        history.train[0]["value"]
-    )
+    assert (10 * batches[0] + 10 * batches[1] + 5 * batches[2]) / 25 == pytest.approx(history.train[0]["value"])
 
 
 class Line(torch.nn.Module):
@@ -111,7 +112,7 @@ def test_value_and_nothing_else_is_maximised_as_a_mean(monkeypatch):
 def test_clipping_shortens_the_gradient_and_keeps_its_direction(monkeypatch):
     gradients = captured_gradients(monkeypatch)
     x = torch.tensor([[3.0, 4.0]]).repeat(40, 1)
-    fit(Line(), x, lambda m, x: x @ m.weight, epochs=1, batch_size=2, clip_norm=0.5, **QUIET)
+    fit(Line(), x, lambda m, x: x @ m.weight, epochs=1, batch_size=2, long_run=LongRun(clip_norm=0.5), **QUIET)
     assert len(gradients) == 20
     for gradient in gradients:
         torch.testing.assert_close(gradient, torch.tensor([-0.3, -0.4]), rtol=1e-4, atol=1e-4)
@@ -203,13 +204,14 @@ def test_autocast_runs_the_matrix_products_in_bfloat16():
         return elbo(model, x)
 
     model = small_vae()
-    fit(model, patterns(50), record, epochs=1, autocast=True, **QUIET)
+    fit(model, patterns(50), record, epochs=1, long_run=LongRun(autocast=True), **QUIET)
     fit(model, patterns(50), record, epochs=1, **QUIET)
     assert kinds[0] == torch.bfloat16 and kinds[-1] == torch.float32
     assert all(p.dtype == torch.float32 and p.isfinite().all() for p in model.parameters())
 
 
-def test_compiled_it_learns_the_same(monkeypatch):
+@pytest.mark.parametrize("likelihood", [Bernoulli, partial(Gaussian, "optimal")])
+def test_compiled_it_learns_the_same(monkeypatch, likelihood):
     """The tracing is torch.compile's own; the code generator, which needs a C++ compiler, is left out."""
     compiled = []
 
@@ -221,8 +223,8 @@ def test_compiled_it_learns_the_same(monkeypatch):
     results = []
     for option in (False, True):
         torch.manual_seed(0)
-        model = small_vae()
-        history = fit(model, patterns(50), epochs=2, batch_size=20, compile=option, **QUIET)
+        model = small_vae(likelihood())
+        history = fit(model, patterns(50), epochs=2, batch_size=20, long_run=LongRun(compile=option), **QUIET)
         results.append((history.steps, [p.tolist() for p in model.parameters()]))
     assert results[0] == results[1] and compiled == ["default"]
 
@@ -282,9 +284,9 @@ def test_ctrl_c_during_validation_leaves_a_history_that_plots():
 
     history = fit(small_vae(), patterns(50), interrupt, epochs=3, validation=patterns(9), **QUIET)
     assert history.interrupted and len(history.train) == len(history.validation) == len(history.seconds) == 1
-    history.plot()
+    plot_history(history)
     with pytest.raises(ValueError, match="no completed epoch"):
-        History().plot()
+        plot_history(History())
 
 
 def test_callbacks_see_every_epoch_and_the_models_mode_is_training():
@@ -298,6 +300,35 @@ def test_callbacks_see_every_epoch_and_the_models_mode_is_training():
         **QUIET,
     )
     assert calls == [(1, True), (2, True), (3, True)]
+
+
+def test_a_callback_that_returns_true_ends_training(capsys):
+    stop = lambda model, history: len(history.train) == 2  # noqa: E731
+    seen = []
+    callbacks = [stop, lambda model, history: seen.append(0)]  # all of them are called
+    history = fit(small_vae(), patterns(50), epochs=5, callbacks=callbacks, device="cpu")
+    assert len(history.train) == len(seen) == 2 and history.stopped and not history.interrupted
+    assert "stopped by a callback" in capsys.readouterr().out
+    assert not fit(small_vae(), patterns(50), epochs=2, callbacks=callbacks, **QUIET).stopped  # over anyway
+
+
+def test_what_follows_the_batches_stops_with_training():
+    """After Ctrl-C in the middle of a step, too: no batch is held, the model can be copied, sigma stays."""
+
+    def interrupt(model, x):
+        value = elbo(model, x)
+        calls.append(model.likelihood.fitting)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return value
+
+    calls, model = [], small_vae(Gaussian("optimal"))
+    fit(model, patterns(50), interrupt, batch_size=10, **QUIET)
+    assert calls == [True] * 3 and not model.likelihood.fitting and model.likelihood.last_batch is None
+    before = model.likelihood.log_var.item()
+    deepcopy(model.train()).posterior(patterns(2))
+    elbo(model, patterns(20))
+    assert model.likelihood.log_var.item() == before and math.isfinite(before)
 
 
 def test_ctrl_c_keeps_what_was_learned(capsys):
@@ -353,9 +384,7 @@ class Synchronisations(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         reads = function is torch.ops.aten._local_scalar_dense.default  # item(), bool(), int(), float()
-        mask = function is torch.ops.aten.index.Tensor and any(
-            i is not None and i.dtype == torch.bool for i in args[1]
-        )
+        mask = function is torch.ops.aten.index.Tensor and any(i is not None and i.dtype == torch.bool for i in args[1])
         self.count += reads or mask  # how many a mask selects has to be known before going on
         return function(*args, **(kwargs or {}))
 
@@ -375,10 +404,10 @@ def test_the_counter_of_synchronisations_counts(monkeypatch, n):
     ("likelihood", "options"),
     [
         (Bernoulli, {}),
-        (Bernoulli, {"binarize": True, "clip_norm": 1.0, "one_cycle": False}),
+        (Bernoulli, {"binarize": True, "long_run": LongRun(clip_norm=1.0), "one_cycle": False}),
         (Bernoulli, {"objective": partial(iwae_bound, k=3)}),
         (Bernoulli, {"objective": free_bits, "schedules": {"threshold": lambda t: t}}),
-        (Bernoulli, {"objective": partial(dreg_bound, k=3), "autocast": True}),
+        (Bernoulli, {"objective": partial(dreg_bound, k=3), "long_run": LongRun(autocast=True)}),
         (ContinuousBernoulli, {}),
         (partial(Gaussian, "learned", floor=0.1), {}),
         (partial(Gaussian, "optimal", pixels=SHAPE), {}),
@@ -435,7 +464,7 @@ def test_it_reports_and_plots(capsys):
     history = fit(small_vae(), patterns(50), epochs=2, validation=patterns(20), device="cpu")
     out = capsys.readouterr().out
     assert "2 epochs in" in out and "on cpu; validation value -" in out and "kl" in out
-    fig = history.plot()
+    fig = plot_history(history)
     assert isinstance(fig, Figure)
     assert [ax.get_ylabel() for ax in fig.axes] == [
         f"{name} (nats per image)" for name in ("objective", "distortion", "rate")

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import torch
 
-from tests.test_training import QUIET, patterns, small_vae
-from vae_helpers import elbo, fit, seed_everything
-from vae_helpers.distributed import World, joined
-from vae_helpers.objectives import ELBO, kl_divergence
+from tests.training.test_loop import QUIET, patterns, small_vae
+from vae_helpers import ELBO, LongRun, elbo, fit, seed_everything
+from vae_helpers.files import ROOT
+from vae_helpers.models.latents import kl_to_prior
+from vae_helpers.training.processes import Processes, torchrun_processes
 
-ROOT = Path(__file__).parents[1]
-RUN = "import sys; from tests.test_distributed import train; train(sys.argv[1])"
+RUN = "import sys; from tests.training.test_processes import train; train(sys.argv[1])"
 
 
 def without_noise(model, x):
     q = model.posterior(x)
-    reconstruction, kl = model.decode(q.mean).log_prob(x), kl_divergence(q, model.prior)
+    reconstruction, kl = model.decode(q.mean).log_prob(x), kl_to_prior(q, model.prior, q.mean)
     return ELBO(reconstruction - kl, reconstruction, kl)
 
 
@@ -27,21 +27,21 @@ def train(folder):
     """Train on 333 images in batches of 50: uneven parts, and a last batch of 33; report as a file."""
     seed_everything(0)
     images, report = patterns(333), {}
-    with joined(seed=0) as world:
+    with torchrun_processes(seed=0) as processes:
         for name, objective in (("exact", without_noise), ("noisy", elbo)):
-            seed_everything(world.rank)  # the first weights, and the order of the images, are those of rank 0
+            seed_everything(processes.rank)  # the first weights, and the order of the images, are those of rank 0
             model, seen = small_vae(), []
-            first = world.gather(model.encoder.net[0].weight.sum().item())
-            assert len(set(first)) == world.size, "every process draws weights of its own"
+            first = processes.gather(model.encoder.net[0].weight.sum().item())
+            assert len(set(first)) == processes.size, "every process draws weights of its own"
 
             def watched(model, x, objective=objective, seen=seen):
                 seen.append(len(x))
                 return objective(model, x)
 
-            history = fit(model, images, watched, epochs=8, batch_size=50, **QUIET)
+            history = fit(model, images, watched, epochs=8, batch_size=50, long_run=LongRun(), **QUIET)
             parameters = [p.tolist() for p in model.parameters()]
             report[name] = {"steps": history.steps["value"], "seen": seen[:7], "parameters": parameters}
-        Path(folder, f"{world.size}-{world.rank}.json").write_text(json.dumps(report))
+        Path(folder, f"{processes.size}-{processes.rank}.json").write_text(json.dumps(report))
 
 
 def torchrun(folder, processes):
@@ -73,17 +73,17 @@ def test_two_processes_train_what_one_does(tmp_path):
 
 def test_the_parts_of_a_batch_have_the_gradient_of_its_mean():
     values = torch.randn(7, requires_grad=True)
-    (whole,) = torch.autograd.grad(World().mean(values, 7), values)
-    shares = [World(rank, 3) for rank in range(3)]
+    (whole,) = torch.autograd.grad(Processes().mean(values, 7), values)
+    shares = [Processes(rank, 3) for rank in range(3)]
     parts = [torch.autograd.grad(w.mean(values[w.rank :: 3], 7), values)[0] for w in shares]
     torch.testing.assert_close(torch.stack(parts).mean(0), whole)  # DDP averages over the processes
-    empty = World(1, 3).mean(values[:0], 7)
+    empty = Processes(1, 3).mean(values[:0], 7)
     assert empty.item() == 0
 
 
 def test_alone_without_torchrun(monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    with joined(seed=3) as world:
-        assert world == World(0, 1) and torch.initial_seed() == 3
-        assert world.gather("x") == ["x"] and torch.equal(world.total(torch.ones(2)), torch.ones(2))
-        assert world.shuffled(5, torch.device("cpu")).sort().values.tolist() == [0, 1, 2, 3, 4]
+    with torchrun_processes(seed=3) as processes:
+        assert processes == Processes(0, 1) and torch.initial_seed() == 3
+        assert processes.gather("x") == ["x"] and torch.equal(processes.total(torch.ones(2)), torch.ones(2))
+        assert torch.equal(processes.same(torch.arange(5)), torch.arange(5)) and not processes.any(False)

@@ -32,7 +32,7 @@ lab: $(READY) $(VENV)/.mnist-tried ## set up what is missing, then open the cour
 	  $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(ARGS)
 
 data: $(READY) ## download MNIST and Fashion-MNIST into data/ (or $VAE_DATA_DIR)
-	@$(PY) -m vae_helpers.download mnist fashion_mnist $(ARGS)
+	@$(PY) -m vae_helpers.data.download mnist fashion_mnist $(ARGS)
 
 # --- to work on the course ---
 
@@ -95,5 +95,5 @@ $(READY): pyproject.toml constraints.txt
 
 # Once for each environment, so that a blocked network costs its 20 seconds only once.
 $(VENV)/.mnist-tried: | $(READY)
-	@$(PY) -m vae_helpers.download mnist --try --timeout 20
+	@$(PY) -m vae_helpers.data.download mnist --try --timeout 20
 	@touch $@

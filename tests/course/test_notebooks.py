@@ -165,3 +165,20 @@ def test_no_installs_downloads_or_paths(name):
 def test_the_seed_is_a_parameter(name):
     (cell,) = code(name, "parameters")
     assert re.search(r"^SEED = \d+", cell.source, flags=re.MULTILINE)
+
+
+@each
+def test_one_way_to_import_the_package(name):
+    """`import vae_helpers as vh`, one line of names that are used all the time, and nothing from a room."""
+    source = "\n".join(cell.source for cell in code(name))
+    found = re.findall(r"^(import|from) (vae_helpers\S*)( as \w+)?", source, flags=re.MULTILINE)
+    assert set(found) == {("import", "vae_helpers", " as vh"), ("from", "vae_helpers", "")}
+    assert sum(kind == "from" for kind, *_ in found) == 1
+
+
+@each
+def test_code_is_laid_out_for_reading(name):
+    for cell in code(name):
+        for line in cell.source.splitlines():
+            assert len(line) <= 100, line
+            assert not re.fullmatch(r"\s*[\])},]+\s*", line), f"a line of brackets in: {cell.source[:60]}"

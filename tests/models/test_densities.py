@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from vae_helpers import bernoulli_log_prob, gaussian_log_prob, kl_to_standard_normal
-from vae_helpers.models.latents import kl_to_prior
+from vae_helpers.models.latent_distributions import kl_to_prior
 
 # float64 keeps about 16 digits; the sums below have under 100 terms of similar size.
 EXACT = {"rtol": 1e-11, "atol": 1e-11}

@@ -29,7 +29,7 @@ from vae_helpers import (
     rate_terms,
     stl_bound,
 )
-from vae_helpers.models.latents import kl_to_prior, latent_log_prob
+from vae_helpers.models.latent_distributions import kl_to_prior, latent_log_prob
 
 D, L, SIGMA = 5, 2, 0.6
 

@@ -19,7 +19,7 @@ from vae_helpers import (
     fit_sweep,
     iwae_bound,
 )
-from vae_helpers.models.latents import kl_to_prior
+from vae_helpers.models.latent_distributions import kl_to_prior
 
 SHAPE = (1, 3, 4)
 QUIET = {"progress": False, "device": "cpu"}

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..models.densities import kl_to_standard_normal
-from ..models.latents import diagonal_gaussian, kl_to_prior
+from ..models.latent_distributions import diagonal_gaussian, kl_to_prior
 from ..models.vae import VAE
 
 

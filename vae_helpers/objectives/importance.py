@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..models.latents import latent_log_prob
+from ..models.latent_distributions import latent_log_prob
 from ..models.vae import VAE
 from .elbo import log_likelihood
 

@@ -9,7 +9,7 @@ total correlation  KL(q(z) || prod_l q(z_l)), 0 if the dimensions of z are indep
 dimension-wise     KL(prod_l q(z_l) || p(z)), 0 if each dimension has the prior's distribution
 
 All three need log q(z), a mean over all N images. `minibatch_rate_terms` estimates it from a batch;
-`measures.rate` takes all images.
+`measures.rate_terms` takes all images.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
-from ..models.latents import diagonal_gaussian, kl_to_prior, latent_log_prob
+from ..models.latent_distributions import diagonal_gaussian, kl_to_prior, latent_log_prob
 from ..models.vae import VAE
 from .elbo import log_likelihood
 

@@ -12,7 +12,7 @@ from contextlib import nullcontext, redirect_stdout
 from functools import partial
 
 from ..data.images import load_images
-from ..measures.likelihood import importance_nll
+from ..measures.marginal_likelihood import importance_nll
 from ..models.likelihoods import Bernoulli
 from ..models.networks import MLPDecoder, MLPEncoder
 from ..models.vae import VAE
@@ -20,7 +20,7 @@ from ..objectives.elbo import elbo
 from ..objectives.importance import iwae_bound
 from .long_run import LongRun
 from .loop import fit
-from .processes import torchrun_processes
+from .torchrun import torchrun_processes
 
 
 def main(arguments: list[str] | None = None) -> None:

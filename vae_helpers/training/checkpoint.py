@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from ..files import write_atomically
-from .processes import Processes
+from .torchrun import Processes
 
 
 class Checkpoint:

@@ -14,8 +14,8 @@ from ..device import autocast
 from ..objectives.terms import named_terms
 from .checkpoint import Checkpoint
 from .history import History
-from .processes import Processes
-from .run import Run
+from .hooks import Hooks
+from .torchrun import Processes
 
 
 class _Objective(nn.Module):
@@ -30,7 +30,7 @@ class _Objective(nn.Module):
 
 
 @dataclass
-class LongRun(Run):
+class LongRun(Hooks):
     """Options of `fit` for runs of minutes and more: `fit(..., long_run=LongRun(checkpoint="build/vae.pt"))`.
 
     In processes that `torchrun` started and `torchrun_processes` joined, each takes its part of every batch.

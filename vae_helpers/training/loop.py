@@ -10,10 +10,10 @@ from tqdm.auto import tqdm
 
 from ..contexts import fitting
 from ..device import pick_device, reuse_memory
-from ..measures.likelihood import evaluate
+from ..measures.marginal_likelihood import evaluate
 from ..objectives.elbo import elbo
 from .history import History
-from .run import Run
+from .hooks import Hooks
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -33,7 +33,7 @@ def fit(
     binarize: bool = False,
     validation: Tensor | None = None,
     callbacks: Sequence[Callable[[nn.Module, History], bool | None]] = (),
-    long_run: Run | None = None,
+    long_run: Hooks | None = None,
     device: str | None = None,
     progress: bool = True,
 ) -> History:
@@ -76,7 +76,7 @@ def fit(
     """
     check_arguments(model, images, validation, epochs, batch_size)
     reuse_memory()
-    run, device = long_run or Run(), pick_device(device)
+    hooks, device = long_run or Hooks(), pick_device(device)
     model.to(device).train()
     images, validation = (_as_the_model(x, model, device) for x in (images, validation))
     if binarize and validation is not None:
@@ -88,31 +88,31 @@ def fit(
     one_cycle = one_cycle and total_steps >= 10  # a shorter cycle would be over before it warmed up
     cycle = OneCycleLR(optimizer, lr, total_steps=total_steps) if one_cycle else None
 
-    forward = run.start(model, objective, device)
+    forward = hooks.start(model, objective, device)
     settings = dict(epochs=epochs, batch_size=batch_size, lr=lr, one_cycle=one_cycle)
     settings |= dict(binarize=binarize, images=len(images))
-    history = run.resume(settings, dict(model=model, optimizer=optimizer, **(dict(schedule=cycle) if cycle else {})))
-    done, quiet = len(history.train), not progress or not run.reports
+    history = hooks.resume(settings, dict(model=model, optimizer=optimizer, **(dict(schedule=cycle) if cycle else {})))
+    done, quiet = len(history.train), not progress or not hooks.reports
     bar = tqdm(total=total_steps, initial=done * len(sizes), unit="step", disable=quiet, leave=False)
     try:
         with fitting(model) as after_step:
             for epoch in range(done, 0 if history.stopped else epochs):
                 begun, sums = time.perf_counter(), []  # of every step: each term, summed, left on the device
-                for rows in run.shuffled(len(images), device).split(batch_size):
+                for rows in hooks.shuffled(len(images), device).split(batch_size):
                     # the batch, and how far training has come
-                    x = images[run.share(rows)]
+                    x = images[hooks.share(rows)]
                     x = torch.bernoulli(x) if binarize else x
                     t = (epoch * len(sizes) + len(sums)) / total_steps
 
                     # forward: the objective's terms [B]
                     terms = forward(x, {name: f(t) for name, f in (schedules or {}).items()})
-                    loss = -run.mean(terms["value"], len(rows))
+                    loss = -hooks.mean(terms["value"], len(rows))
                     sums.append(torch.stack([values.detach() for values in terms.values()]).sum(1))
 
                     # backward, and one step of Adam
                     optimizer.zero_grad()
                     loss.backward()
-                    run.before_update(model)
+                    hooks.before_update(model)
                     optimizer.step()
                     after_step()
                     if cycle is not None:
@@ -120,7 +120,7 @@ def fit(
                     bar.update()
 
                 # the epoch is over: the first time that its numbers are waited for
-                totals = run.total(torch.stack(sums)).cpu().double()
+                totals = hooks.total(torch.stack(sums)).cpu().double()
                 totals = dict(zip(terms, totals.unbind(1), strict=True))
                 _check_finite(totals, first_step=epoch * len(sizes))
                 seconds = time.perf_counter() - begun
@@ -129,7 +129,7 @@ def fit(
                 bar.set_postfix({name: f"{mean:.1f}" for name, mean in history.train[-1].items()})
                 wishes = [callback(model, history) for callback in callbacks]
                 history.stopped = any(wishes) and epoch + 1 < epochs
-                run.save(history)
+                hooks.save(history)
                 if history.stopped:
                     break
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""What surrounds the loop of `fit`. Here nothing does; `long_run.LongRun` overrides what it needs."""
+"""What the loop of `fit` calls at its turns. Here nothing happens; `long_run.LongRun` overrides what it needs."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,8 @@ from ..objectives.terms import named_terms
 from .history import History
 
 
-class Run:
-    """A run of one process that is over before anybody would want to store it."""
+class Hooks:
+    """Those of a run of one process that is over before anybody would want to store it."""
 
     reports = True  # whether this process shows a bar and prints
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vae_helpers import effective_sample_size, evaluate, importance_log_prob, importance_nll, log_weights
-from vae_helpers.measures import likelihood
+from vae_helpers.measures import marginal_likelihood
 
 
 def test_every_image_counts_once(linear_gaussian):
@@ -64,8 +64,8 @@ def test_chunks_change_nothing(linear_gaussian, monkeypatch, chunk, k):
         return stream[done : done + size, rows]
 
     counts = {}
-    monkeypatch.setattr(likelihood, "log_weights", weights)
-    monkeypatch.setattr(likelihood, "PIXELS_AT_ONCE", chunk)
+    monkeypatch.setattr(marginal_likelihood, "log_weights", weights)
+    monkeypatch.setattr(marginal_likelihood, "PIXELS_AT_ONCE", chunk)
     torch.testing.assert_close(importance_log_prob(model, x, k), stream.logsumexp(0) - math.log(k))
     assert set(counts.values()) == {k} and max(sizes) <= max(chunk, 5)
 

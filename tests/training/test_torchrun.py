@@ -11,10 +11,10 @@ import torch
 from tests.training.test_loop import QUIET, patterns, small_vae
 from vae_helpers import ELBO, LongRun, elbo, fit, seed_everything
 from vae_helpers.files import ROOT
-from vae_helpers.models.latents import kl_to_prior
-from vae_helpers.training.processes import Processes, torchrun_processes
+from vae_helpers.models.latent_distributions import kl_to_prior
+from vae_helpers.training.torchrun import Processes, torchrun_processes
 
-RUN = "import sys; from tests.training.test_processes import train; train(sys.argv[1])"
+RUN = "import sys; from tests.training.test_torchrun import train; train(sys.argv[1])"
 
 
 def without_noise(model, x):

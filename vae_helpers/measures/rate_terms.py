@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from ..device import device_of
-from ..models.latents import diagonal_gaussian, latent_log_prob
+from ..models.latent_distributions import diagonal_gaussian, latent_log_prob
 from ..models.vae import VAE
 from ..objectives.total_correlation import RateTerms, log_aggregate, split_rate
-from .latent import posterior_parameters
+from .latent_use import posterior_parameters
 
 NUMBERS_AT_ONCE = 2**22  # of the densities [B, N, L]
 

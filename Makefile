@@ -11,7 +11,8 @@ ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
-CODE := vae_helpers tests notebooks
+LOCK := $(VENV)/.lock
+CODE := vae_helpers tests notebooks .jupyter
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test data notebooks seeds benchmark lint constraints clean
@@ -23,10 +24,23 @@ help: ## list these commands
 	@echo "  make test TESTS=tests            only some tests"
 	@echo "  make notebooks NB=04_first_vae   only one notebook"
 
+# A folder that was moved or copied runs its own package, not the one of the place where it was installed.
+export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+
+# Jupyter keeps files of its own at home. Where it cannot write there, what make starts has its home in build/.
+READ_ONLY := $(shell for path in .jupyter .ipython .local/share/jupyter/runtime Library/Jupyter/runtime; do \
+  path="$$HOME/$$path"; until [ -e "$$path/" ]; do path="$${path%/*}"; done; \
+  [ -w "$$path/" ] || { echo "$$path/"; break; }; done)
+ifneq ($(READ_ONLY),)
+export HOME := $(CURDIR)/build/home
+endif
+
 # --- to use the course ---
 
 lab: $(READY) $(VENV)/.mnist-tried ## set up what is missing, then open the course in JupyterLab
-	@$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. --log-level=WARN -y \
+	@$(if $(READ_ONLY),echo "$(READ_ONLY) cannot be written to: Jupyter keeps its own files in build/home.";) \
+	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. -y \
 	  --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
 	  $$([ "$$(uname)" = Darwin ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser) \
 	  $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(ARGS)
@@ -71,27 +85,58 @@ clean: ## remove .venv and caches; keep the downloaded data
 
 # --- set-up ---
 # `.installing` becomes `.installed` when the installation came to its end. An environment in which it was
-# interrupted, or whose Python is gone, is not trusted but made anew.
+# interrupted, whose Python is gone, or in which a package is missing, is not trusted but made anew.
 
-ifneq ($(shell test -x $(PY) && echo here),here)
+# Found, not imported: a tenth of a second. (pip does not notice that a package's folder is gone.)
+PACKAGES := torch torchvision numpy scipy matplotlib seaborn jupyterlab ipykernel ipywidgets tqdm \
+  pip pytest xdist nbval nbconvert hypothesis ruff papermill yaml
+MISSING := { $(PY) -I -c 'from importlib.util import find_spec as find; \
+  print(*[name for name in "$(PACKAGES)".split() if not getattr(find(name), "origin", None)])' 2>/dev/null || echo Python; }
+
+ifneq ($(strip $(shell $(MISSING))),)
 .PHONY: $(READY)
 endif
+
+# One make at a time: the lock is a link that names the shell which installs. If that is gone, so is its lock;
+# `.lock.old` sees to it that only one of those who wait takes it away.
+define TAKE_LOCK
+until mkdir -p $(VENV) && ln -s $$$$ $(LOCK) 2>/dev/null; do \
+  [ -w $(VENV) ] || { echo "$(VENV) cannot be written to." >&2; exit 1; }; \
+  other=$$(readlink $(LOCK)) || continue; \
+  if [ $$other != $$$$ ] && { kill -0 $$other 2>/dev/null || ps -p $$other >/dev/null 2>&1; }; then \
+    [ "$$told" ] || echo "Process $$other is installing into $(VENV): waiting for it. (If it is not, rm $(LOCK))"; \
+    told=1; sleep 1; \
+  elif mkdir $(LOCK).old 2>/dev/null; then \
+    [ "$$(readlink $(LOCK))" != $$other ] || rm -f $(LOCK); \
+    rmdir $(LOCK).old; \
+  fi; \
+done; \
+trap 'rm -f $(LOCK); rmdir $(VENV) 2>/dev/null' EXIT; trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
+endef
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. The course needs Python 3.11 or newer: make lab PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("$(PYTHON) is Python %d.%d, and the course needs 3.11 or newer. Choose another: make lab PYTHON=python3.12" % sys.version_info[:2])'
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
-	@if [ -e $(VENV)/.installing ] || ! $(PY) -m pip --version >/dev/null 2>&1; then \
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module. On Debian and Ubuntu: sudo apt install $(notdir $(PYTHON))-venv" >&2; exit 1; }
+	@$(TAKE_LOCK); \
+	missing=$$($(MISSING)); \
+	if [ -z "$$missing" ] && [ $(READY) -nt pyproject.toml ] && [ $(READY) -nt constraints.txt ]; then exit 0; fi; \
+	if [ "$$missing" ] && [ -e $(READY) ]; then \
+	  echo "$(VENV) is damaged (missing: $$missing) and is made anew."; mv $(READY) $(VENV)/.installing; \
+	fi; \
+	if [ -e $(VENV)/.installing ] || ! $(PY) -I -m pip --version >/dev/null 2>&1; then \
+	  find $(VENV)/. -mindepth 1 -maxdepth 1 ! -name .lock ! -name .installing -exec rm -rf {} +; \
 	  free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1048576)}'); \
 	  [ "$$free" -ge $(NEED_GB) ] || { echo "Only $$free GB are free here, and PyTorch with all that it brings needs about $(NEED_GB) GB. (To try all the same: make lab NEED_GB=0)" >&2; exit 1; }; \
-	  $(PYTHON) -m venv --clear $(VENV); \
-	fi
-	@echo "Installing into $(VENV): up to 6 GB, some minutes the first time ..."
-	@rm -f $(READY) && touch $(VENV)/.installing
-	@trap 'exit 130' INT; \
-	  $(PY) -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
-	  || { rm -f $(VENV)/.installing; echo "The installation did not succeed; pip says above why." >&2; exit 1; }
-	@mv $(VENV)/.installing $(READY)
+	  $(PYTHON) -m venv $(VENV) || exit 1; \
+	fi; \
+	echo "Installing into $(VENV): up to 6 GB, some minutes the first time ..."; \
+	rm -f $(READY); touch $(VENV)/.installing; \
+	$(PY) -I -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
+	|| { rm -f $(VENV)/.installing; echo "The installation did not succeed; pip says above why." >&2; exit 1; }; \
+	missing=$$($(MISSING)); [ -z "$$missing" ] \
+	|| { echo "pip has come to its end, and $$missing is missing all the same. Try again; then please report it." >&2; exit 1; }; \
+	mv $(VENV)/.installing $(READY)
 
 # Once for each environment, so that a blocked network costs its 20 seconds only once.
 $(VENV)/.mnist-tried: | $(READY)

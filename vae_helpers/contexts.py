@@ -52,8 +52,9 @@ def unchecked_distributions() -> Iterator[None]:
 def fitting(model: nn.Module) -> Iterator[Callable[[], None]]:
     """Inside, what a model fits without a gradient, such as an optimal sigma, follows the batches.
 
-    Every module in it that has a method `after_step` gets `fitting = True`; at the end that is False again, and what
-    the module kept as `last_batch` is forgotten. `fit` opens it; so does a training loop of your own.
+    A module that follows its batches says so by an attribute `follows` and has a method `after_step`. It gets
+    `fitting = True`; at the end that is False again, and what it kept as `last_batch` is forgotten. `fit` opens this
+    context; so does a training loop of your own.
 
     Args:
         model: any module.
@@ -65,7 +66,7 @@ def fitting(model: nn.Module) -> Iterator[Callable[[], None]]:
         >>> with fitting(nn.Linear(2, 3)) as after_step:
         ...     after_step()  # there is nothing in a linear layer that follows
     """
-    followers = [module for module in model.modules() if hasattr(module, "after_step")]
+    followers = [module for module in model.modules() if getattr(module, "follows", False)]
 
     def after_step() -> None:
         for module in followers:

@@ -1,6 +1,7 @@
 """Where the tensors live: one device, one seed, one precision."""
 
 import ctypes
+import operator
 import os
 import random
 from contextlib import AbstractContextManager, nullcontext
@@ -40,7 +41,7 @@ def pick_device(name: str | None = None) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise RuntimeError(
-            f"device {name!r} is not available on this machine ({error}). "
+            f"device {name!r} is not available on this machine ({str(error).splitlines()[0]}). "
             "Pass device='cpu', or unset VAE_DEVICE to take the best that is there."
         ) from error
     return device
@@ -88,6 +89,7 @@ def seed_everything(seed: int) -> None:
         >>> seed_everything(3); torch.equal(first, torch.rand(2))
         True
     """
+    seed = operator.index(seed)  # a number of NumPy's, too
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)

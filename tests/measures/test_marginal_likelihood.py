@@ -3,14 +3,25 @@
 import math
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_helpers import effective_sample_size, evaluate, importance_log_prob, importance_nll, log_weights
-from vae_helpers.measures import marginal_likelihood
+from tests.training.test_loop import small_vae
+from vae_helpers import (
+    active_units,
+    effective_sample_size,
+    evaluate,
+    importance_log_prob,
+    importance_nll,
+    kl_per_dimension,
+    log_weights,
+    posterior_parameters,
+)
+from vae_helpers.objectives import importance
 
 
 def test_every_image_counts_once(linear_gaussian):
@@ -64,23 +75,27 @@ def test_chunks_change_nothing(linear_gaussian, monkeypatch, chunk, k):
         return stream[done : done + size, rows]
 
     counts = {}
-    monkeypatch.setattr(marginal_likelihood, "log_weights", weights)
-    monkeypatch.setattr(marginal_likelihood, "PIXELS_AT_ONCE", chunk)
+    monkeypatch.setattr(importance, "log_weights", weights)
+    monkeypatch.setattr(importance, "PIXELS_AT_ONCE", chunk)
     torch.testing.assert_close(importance_log_prob(model, x, k), stream.logsumexp(0) - math.log(k))
     assert set(counts.values()) == {k} and max(sizes) <= max(chunk, 5)
 
 
 def test_memory_stays_bounded():
-    """Without chunks, k = 5,000 for 20 images would need 314 MB for each of several tensors."""
+    """At once, 5,000 samples of 20 images would need 314 MB for each of several tensors, 500 of 1,000 five times so."""
     code = """
 import resource, torch
-from vae_helpers import VAE, Bernoulli, MLPDecoder, MLPEncoder, importance_nll
+from functools import partial
+from vae_helpers import VAE, Bernoulli, MLPDecoder, MLPEncoder, evaluate, importance_nll, iwae_bound
 torch.manual_seed(0)
 model = VAE(MLPEncoder(2, hidden=(4,)), MLPDecoder(2, hidden=(4,)), Bernoulli(), 2)
-importance_nll(model, torch.rand(20, 1, 28, 28), k=10)
+few, many = torch.rand(20, 1, 28, 28), torch.rand(1000, 1, 28, 28)
+importance_nll(model, few, k=10)
+evaluate(model, many, partial(iwae_bound, k=1))
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
-importance_nll(model, torch.rand(20, 1, 28, 28), k=5000)
+importance_nll(model, few, k=5000)
+evaluate(model, many[:, :, :14, :14].repeat(1, 1, 2, 2), partial(iwae_bound, k=500))
 print((peak() - before) // 1024)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -97,11 +112,23 @@ def test_every_modules_mode_is_put_back(linear_gaussian):
 
 def test_what_cannot_be_evaluated(linear_gaussian):
     model, x, _ = linear_gaussian
-    with pytest.raises(ValueError, match="no images"):
-        evaluate(model, x[:0])
-    for arguments in ((x, 0), (x[:0], 5)):
-        with pytest.raises(ValueError, match="at least one sample and one image"):
-            importance_log_prob(model, *arguments)
+    for images, error, message in (
+        (x[:0], ValueError, "N of at least 1"),
+        (x.long(), TypeError, "float tensor"),
+        (x.numpy(), TypeError, "torch.as_tensor"),
+    ):
+        for measure in (evaluate, importance_nll, kl_per_dimension, active_units):
+            with pytest.raises(error, match=message):
+                measure(model, images)
+    with pytest.raises(ValueError, match="k must be at least 1"):
+        importance_log_prob(model, x, 0)
+
+
+def test_images_of_another_precision_are_converted():
+    model, x = small_vae(), torch.rand(7, 1, 3, 4)
+    for measure in (evaluate, partial(importance_nll, k=2), kl_per_dimension, active_units, posterior_parameters):
+        measure(model.float(), x.double())
+        measure(model.double(), x.float())
 
 
 def test_effective_sample_size_of_weights_that_are_equal_or_one_or_known():

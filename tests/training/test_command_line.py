@@ -1,5 +1,9 @@
 """The command line: trains, stores, goes on, and says what came out."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -32,11 +36,16 @@ def test_a_run_goes_on_from_its_checkpoint(few_images, tmp_path, capsys):
     command_line.main([*SMALL, "--epochs", "3", "--checkpoint", file])
     first = capsys.readouterr().out
     command_line.main([*SMALL, "--epochs", "3", "--checkpoint", file])
-    assert capsys.readouterr().out == first
+    assert "already complete, nothing trained" in capsys.readouterr().out.replace(first, "")
     stored = torch.load(file, weights_only=True)
     assert len(stored["history"]["train"]) == 3
-    with pytest.raises(ValueError, match="epochs = 3"):
-        command_line.main([*SMALL, "--epochs", "4", "--checkpoint", file])
+    for other, words in (
+        (["--epochs", "4"], "epochs = 3"),
+        (["--k", "5"], "elbo there and .*iwae_bound"),
+        (["--seed", "1"], "seed = 0 there and 1 here"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            command_line.main([*SMALL, "--epochs", "3", "--checkpoint", file, *other])
 
 
 def test_help_and_errors(capsys):
@@ -45,3 +54,25 @@ def test_help_and_errors(capsys):
             command_line.main(arguments)
         captured = capsys.readouterr()
         assert words in captured.out + captured.err
+
+
+def test_ctrl_c_ends_with_status_130(tmp_path):
+    """As a shell expects, and one line instead of a traceback."""
+    code = (
+        "import runpy, sys, torch\n"
+        "import vae_helpers.training.loop as loop\n"
+        "import vae_helpers.data.images as images\n"
+        "x = torch.rand(60, 1, 28, 28).round()\n"
+        "few = images.Images(x, x, torch.zeros(60), torch.zeros(60), 'few')\n"
+        "images.load_images = lambda name: few\n"
+        "loop.Hooks.before_update = lambda self, model: signal.raise_signal(signal.SIGINT)\n"
+        "import vae_helpers.training.long_run as long_run, signal\n"
+        "long_run.LongRun.before_update = loop.Hooks.before_update\n"
+        "sys.argv = ['training', '--hidden', '8']\n"
+        "runpy.run_module('vae_helpers.training', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "VAE_DEVICE": "cpu"}
+    )
+    assert done.returncode == 130
+    assert "stopped by Ctrl-C" in done.stderr and "Traceback" not in done.stderr

@@ -1,19 +1,23 @@
 """fit(): it learns, counts and stops as it says."""
 
 import math
+import warnings
 from copy import deepcopy
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.data import DataLoader, Subset, TensorDataset
 
 from vae_helpers import (
     VAE,
     Bernoulli,
     ContinuousBernoulli,
+    EarlyStopping,
     Gaussian,
     History,
     Images,
@@ -21,6 +25,7 @@ from vae_helpers import (
     MLPDecoder,
     MLPEncoder,
     NonFiniteLoss,
+    TrainingInterrupted,
     dreg_bound,
     elbo,
     fit,
@@ -282,7 +287,10 @@ def test_ctrl_c_during_validation_leaves_a_history_that_plots():
             raise KeyboardInterrupt
         return elbo(model, x)
 
-    history = fit(small_vae(), patterns(50), interrupt, epochs=3, validation=patterns(9), **QUIET)
+    model = small_vae()
+    with pytest.raises(TrainingInterrupted):
+        fit(model, patterns(50), interrupt, epochs=3, validation=patterns(9), **QUIET)
+    history = model.history
     assert history.interrupted and len(history.train) == len(history.validation) == len(history.seconds) == 1
     plot_history(history)
     with pytest.raises(ValueError, match="no completed epoch"):
@@ -323,7 +331,8 @@ def test_what_follows_the_batches_stops_with_training():
         return value
 
     calls, model = [], small_vae(Gaussian("optimal"))
-    fit(model, patterns(50), interrupt, batch_size=10, **QUIET)
+    with pytest.raises(TrainingInterrupted):
+        fit(model, patterns(50), interrupt, batch_size=10, **QUIET)
     assert calls == [True] * 3 and not model.likelihood.fitting and model.likelihood.last_batch is None
     before = model.likelihood.log_var.item()
     deepcopy(model.train()).posterior(patterns(2))
@@ -331,7 +340,7 @@ def test_what_follows_the_batches_stops_with_training():
     assert model.likelihood.log_var.item() == before and math.isfinite(before)
 
 
-def test_ctrl_c_keeps_what_was_learned(capsys):
+def test_ctrl_c_keeps_what_was_learned_and_stops_what_follows():
     calls = []
 
     def interrupt(model, x):
@@ -342,10 +351,10 @@ def test_ctrl_c_keeps_what_was_learned(capsys):
 
     model = small_vae()
     before = model.encoder.net[0].weight.clone()
-    history = fit(model, patterns(50), interrupt, epochs=4, batch_size=10, device="cpu")
-    assert history.interrupted and len(history.train) == 1
+    with pytest.raises(KeyboardInterrupt, match="1 epochs in .*stopped by Ctrl-C.*The model keeps its weights"):
+        fit(model, patterns(50), interrupt, epochs=4, batch_size=10, device="cpu")
+    assert model.history.interrupted and len(model.history.train) == 1 and not model.training
     assert not torch.equal(before, model.encoder.net[0].weight)
-    assert "stopped by Ctrl-C" in capsys.readouterr().out
     model.posterior(patterns(3))  # still usable
 
 
@@ -361,9 +370,52 @@ def test_the_first_non_finite_step_is_named_at_the_end_of_its_epoch():
         return type(elbo(model, x))(value, reconstruction, kl)
 
     model = small_vae()
-    with pytest.raises(NonFiniteLoss, match=r"value and kl .* at step 7 "):
+    with pytest.raises(NonFiniteLoss, match=r"value and kl .* at step 7 .*smaller lr.*The weights are spoilt"):
         fit(model, patterns(50), explode, epochs=4, batch_size=10, **QUIET)
     assert len(calls) == 10  # the second epoch of five steps was its last
+
+
+def test_a_first_step_that_is_not_finite_is_blamed_on_the_data():
+    with pytest.raises(NonFiniteLoss, match="value and reconstruction .* at step 0 .*are the data scaled.*Divide"):
+        fit(small_vae(Gaussian()), 1e30 * patterns(50), epochs=1, **QUIET)
+
+
+def test_a_last_image_alone_joins_the_batch_before_it():
+    seen = []
+
+    def record(model, x):
+        seen.append(len(x))
+        return sum_of_pixels(model, x)
+
+    fit(small_vae(), patterns(21), record, epochs=1, batch_size=10, **QUIET)
+    assert seen == [10, 11]
+    norm = VAE(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.BatchNorm1d(12), MLPEncoder(2, (12,), (8,))),
+               MLPDecoder(2, SHAPE, (8,)), Bernoulli(), 2)  # fmt: skip
+    history = fit(norm, patterns(21), epochs=2, batch_size=10, **QUIET)
+    steps = history.steps["value"]
+    assert (10 * steps[0] + 11 * steps[1]) / 21 == pytest.approx(history.train[0]["value"], rel=1e-5)
+
+
+def test_numbers_of_numpy():
+    history = fit(small_vae(), patterns(20), epochs=np.int64(2), batch_size=np.int64(8), lr=np.float64(0.01), **QUIET)
+    assert len(history.train) == 2
+
+
+def test_best_weights_are_kept():
+    """Values fall after epoch 2: training ends after two more, and the weights of epoch 2 come back."""
+    weights, values = [], iter([1.0, 3.0, 2.0, 2.5, 9.0])
+
+    def note(model, history):
+        history.validation[-1]["value"] = next(values)
+        weights.append(model.decoder.net[0].weight.detach().clone())
+
+    best, model = EarlyStopping(patience=2), small_vae()
+    history = fit(model, patterns(50), epochs=9, validation=patterns(10), callbacks=[note, best], **QUIET)
+    assert len(history.train) == 4 and history.stopped
+    best.restore(model)
+    assert torch.equal(model.decoder.net[0].weight, weights[1])
+    with pytest.raises(ValueError, match="pass validation="):
+        fit(small_vae(), patterns(50), epochs=1, callbacks=[EarlyStopping()], **QUIET)
 
 
 class Synchronisations(TorchDispatchMode):
@@ -437,10 +489,18 @@ def test_the_argument_checks_of_torch_are_on_again_afterwards():
         (torch.full((5, *SHAPE), math.nan), ValueError, "NaN"),
         (torch.rand(5, *SHAPE).index_fill(0, torch.tensor([3]), math.nan), ValueError, "NaN"),
         (torch.rand(5, *SHAPE).index_fill(0, torch.tensor([3]), -math.inf), ValueError, "infinite"),
-        ((255 * torch.rand(5, *SHAPE)).byte(), TypeError, "float tensor.*uint8.*divide"),
+        ((255 * torch.rand(5, *SHAPE)).byte(), TypeError, "float tensor.*uint8.*/ 255"),
         (torch.rand(0, *SHAPE), ValueError, "at least 1"),
         (torch.rand(5), ValueError, r"\[N, ...\]"),
-        ([1.0, 2.0], TypeError, "list"),
+        ([1.0, 2.0], TypeError, "list.*torch.stack"),
+        (np.zeros((5, 1, 3, 4)), TypeError, "ndarray: pass torch.as_tensor"),
+        (TensorDataset(torch.rand(5, *SHAPE)), TypeError, r"TensorDataset: pass torch.stack\(\[x for x, \*_ in"),
+        (Subset(TensorDataset(torch.rand(5, *SHAPE)), [0]), TypeError, "Subset: pass torch.stack"),
+        (DataLoader(TensorDataset(torch.rand(5, *SHAPE))), TypeError, "DataLoader: pass torch.cat"),
+        (torch.rand(5, 3, 4), ValueError, r"\[5, 3, 4\], and the decoder makes \[1, 3, 4\].*\.reshape\(-1, 1, 3, 4\)"),
+        (torch.rand(5, 12), ValueError, r"\.reshape\(-1, 1, 3, 4\)"),
+        (torch.rand(5, 1, 4, 4), ValueError, r"built for images of shape \[1, 3, 4\].*data_shape=\(1, 4, 4\)"),
+        (torch.rand(*SHAPE), ValueError, r"\[None\]"),
         (Images(*[torch.rand(5, *SHAPE)] * 4, "x"), TypeError, "data.train"),
     ],
 )
@@ -448,6 +508,31 @@ def test_data_that_cannot_be_trained_on(images, error, message):
     for arguments in ({"images": images}, {"images": torch.rand(5, *SHAPE), "validation": images}):
         with pytest.raises(error, match=message):
             fit(small_vae(), **arguments, **QUIET)
+
+
+def test_an_objective_that_is_a_number():
+    with pytest.raises(TypeError, match=r"objective must be a function.*got 5.*fit\(model, images, elbo, epochs=5\)"):
+        fit(small_vae(), patterns(20), 5, **QUIET)
+
+
+def test_a_decoder_that_ends_in_a_sigmoid_is_noticed():
+    model = small_vae()
+    model.decoder = torch.nn.Sequential(model.decoder, torch.nn.Sigmoid())
+    with pytest.warns(UserWarning, match="Remove the sigmoid"):
+        fit(model, patterns(50), epochs=1, **QUIET)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(small_vae(), patterns(50), epochs=1, **QUIET)
+
+
+def test_checking_the_data_draws_no_random_numbers():
+    torch.manual_seed(3)
+    small_vae().check_data(patterns(20))
+    torch.manual_seed(3)
+    model, x = small_vae(), patterns(20)
+    before = torch.get_rng_state()
+    model.check_data(x)
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_gaussian_data_need_not_be_pixels():

@@ -86,6 +86,22 @@ def test_history_is_the_sum_and_schedules_and_validation_pass_through():
     assert history.validation[0]["value"] == pytest.approx(sum(apart), rel=1e-9)
 
 
+def test_interrupted_the_models_keep_what_they_learned():
+    models, calls = [small_vae(), small_vae()], []
+    before = [weights(model) for model in models]
+
+    def interrupt(model, x):
+        calls.append(0)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return elbo(model, x)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_sweep(models, torch.rand(20, *SHAPE).double(), interrupt, batch_size=4, **QUIET)
+    for model, old in zip(models, before, strict=True):
+        assert not torch.equal(weights(model), old) and len(model.history.train) == 1 and not model.training
+
+
 def test_several_samples_per_image_and_evaluation_mode():
     models = [small_vae(), small_vae()]
     fit_sweep(models, torch.rand(20, *SHAPE).double(), partial(iwae_bound, k=3), epochs=1, **QUIET)
@@ -102,6 +118,12 @@ def test_several_samples_per_image_and_evaluation_mode():
         ([small_vae()], {"long_run": LongRun(clip_norm=1.0)}, ValueError, "one by one"),
         ([small_vae(likelihood=Gaussian("learned"))], {}, TypeError, "only linear layers.*likelihood"),
         ([small_vae(likelihood=Gaussian(s)) for s in (0.1, 0.2)], {}, ValueError, "log_var"),
+        (
+            [small_vae(likelihood=Gaussian("optimal")) for _ in "ab"],
+            {},
+            TypeError,
+            "follows the batches.*train with fit",
+        ),
     ],
 )
 def test_what_cannot_be_trained_together(models, options, error, message):

@@ -90,8 +90,10 @@ def _device() -> Finding:
     except (ValueError, RuntimeError) as error:
         return Finding("device", str(error), "Set VAE_DEVICE=cpu before you start JupyterLab.")
     threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
-    name = threads if device.type == "cpu" else torch.get_device_module(device).get_device_name(device)
-    return Finding("device", f"{device}, {name}")
+    if device.type == "cpu":
+        return Finding("device", f"{device}, {threads}")
+    name = getattr(torch.get_device_module(device), "get_device_name", None)  # MPS has none
+    return Finding("device", f"{device}, {name(device)}" if name else str(device))
 
 
 def _disk() -> Finding:

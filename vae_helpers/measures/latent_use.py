@@ -2,11 +2,12 @@
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
+from ..checks import check_images, like_the_model
 from ..contexts import evaluating
-from ..device import device_of
+from ..models.latent_distributions import kl_of_dimensions
 from ..models.vae import VAE
-from ..objectives.elbo import kl_of_dimensions
 
 BATCH = 1000
 
@@ -32,7 +33,7 @@ def posterior_parameters(model: VAE, images: Tensor) -> tuple[Tensor, Tensor]:
         (torch.Size([5, 2]), True)
     """
     with evaluating(model):
-        posteriors = [model.posterior(x.to(device_of(model))) for x in images.split(BATCH)]
+        posteriors = _posteriors(model, images)
         try:
             return torch.cat([q.mean for q in posteriors]).cpu(), torch.cat([q.stddev for q in posteriors]).cpu()
         except NotImplementedError as error:
@@ -62,8 +63,7 @@ def kl_per_dimension(model: VAE, images: Tensor) -> Tensor:
         torch.Size([2])
     """
     with evaluating(model):
-        posteriors = [model.posterior(x.to(device_of(model))) for x in images.split(BATCH)]
-        kl = [kl_of_dimensions(q, model.prior, "kl_per_dimension") for q in posteriors]
+        kl = [kl_of_dimensions(q, model.prior, "kl_per_dimension") for q in _posteriors(model, images)]
     return torch.cat(kl).mean(0).cpu()
 
 
@@ -91,3 +91,9 @@ def active_units(model: VAE, images: Tensor, threshold: float = 0.01) -> Tensor:
     """
     mu, _ = posterior_parameters(model, images)
     return mu.var(dim=0) > threshold
+
+
+def _posteriors(model: VAE, images: Tensor) -> list[Distribution]:
+    """q(z|x), batch by batch."""
+    check_images(images)
+    return [model.posterior(like_the_model(x, model)) for x in images.split(BATCH)]

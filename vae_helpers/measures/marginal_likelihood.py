@@ -1,23 +1,19 @@
 """Means of an objective over a data set, and -log p(x) by importance sampling. Everything in nats per image."""
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from ..checks import check_images, like_the_model
 from ..contexts import evaluating
-from ..device import device_of, reuse_memory
+from ..device import reuse_memory
 from ..models.vae import VAE
 from ..objectives.elbo import elbo
-from ..objectives.importance import log_weights
+from ..objectives.importance import iwae_bound, rows_at_once
 from ..objectives.terms import named_terms
 
-# What `importance_log_prob` decodes at a time: so many pixels (16 MB in float32), and so many images where
-# these are small. Smaller pieces cost more in overhead than they gain in the cache; larger ones leave
-# gaps in the memory that the process keeps.
-PIXELS_AT_ONCE = 2**22
-IMAGES_AT_ONCE = 2**13
+BATCH = 100  # images whose samples are decoded together
 
 
 def evaluate(model: nn.Module, images: Tensor, objective: Callable = elbo, batch_size: int = 1000) -> dict[str, float]:
@@ -33,29 +29,28 @@ def evaluate(model: nn.Module, images: Tensor, objective: Callable = elbo, batch
         {term: mean}, in nats per image.
 
     Raises:
-        ValueError: for no images.
+        TypeError, ValueError: for images that are no float tensor `[N, ...]`.
 
     Example:
         >>> evaluate(nn.Linear(3, 1), torch.ones(5, 3), objective=lambda model, x: x.sum(1))
         {'value': 3.0}
     """
-    if len(images) == 0:
-        raise ValueError("there are no images to evaluate")
+    check_images(images)
     reuse_memory()
     totals: dict[str, float] = {}
     with evaluating(model):
         for x in images.split(batch_size):
-            terms = named_terms(objective(model, x.to(device_of(model))), len(x))
+            terms = named_terms(objective(model, like_the_model(x, model)), len(x))
             for name, values in terms.items():
-                totals[name] = totals.get(name, 0.0) + values.double().sum().item()
+                totals[name] = totals.get(name, 0.0) + values.cpu().double().sum().item()
     return {name: total / len(images) for name, total in totals.items()}
 
 
 def importance_log_prob(model: VAE, images: Tensor, k: int) -> Tensor:
     """log p(x) of each image by importance samples from q(z|x).
 
-    A lower bound in expectation that rises to log p(x) with k (Burda et al., 2016). Works in pieces of at most
-    `PIXELS_AT_ONCE` pixels and `IMAGES_AT_ONCE` images, so memory does not grow with k or N.
+    A lower bound in expectation that rises to log p(x) with k (Burda et al., 2016). Memory does not grow with
+    k or N.
 
     Args:
         model: a `VAE`.
@@ -66,7 +61,7 @@ def importance_log_prob(model: VAE, images: Tensor, k: int) -> Tensor:
         `[N]`, in nats, on the CPU.
 
     Raises:
-        ValueError: for no samples or no images.
+        TypeError, ValueError: for images that are no float tensor `[N, ...]`, and for no samples.
 
     Example:
         >>> from vae_helpers import VAE, Bernoulli, MLPDecoder, MLPEncoder
@@ -74,21 +69,11 @@ def importance_log_prob(model: VAE, images: Tensor, k: int) -> Tensor:
         >>> importance_log_prob(model, torch.rand(5, 1, 28, 28), k=10).shape
         torch.Size([5])
     """
-    if k < 1 or len(images) < 1:
-        raise ValueError(f"at least one sample and one image are needed, got k = {k} and {len(images)} images")
+    check_images(images)
     reuse_memory()
-    rows = min(IMAGES_AT_ONCE, PIXELS_AT_ONCE // math.prod(images.shape[1:]))
-    batch_size = max(1, min(len(images), 100, rows))
-    k_at_once = max(1, min(k, rows // batch_size))
-    estimates = []
+    batches = images.split(min(BATCH, rows_at_once(images)))
     with evaluating(model):
-        for x in images.split(batch_size):
-            x = x.to(device_of(model))
-            sizes = [min(k_at_once, k - done) for done in range(0, k, k_at_once)]
-            q = model.posterior(x)
-            sums = [log_weights(model, x, size, q).logsumexp(dim=0) for size in sizes]
-            estimates.append(torch.stack(sums).logsumexp(dim=0).cpu() - math.log(k))
-    return torch.cat(estimates)
+        return torch.cat([iwae_bound(model, like_the_model(x, model), k).cpu() for x in batches])
 
 
 def importance_nll(model: VAE, images: Tensor, k: int = 1000) -> float:
@@ -103,7 +88,7 @@ def importance_nll(model: VAE, images: Tensor, k: int = 1000) -> float:
         Nats per image.
 
     Raises:
-        ValueError: for no samples or no images.
+        TypeError, ValueError: for images that are no float tensor `[N, ...]`, and for no samples.
 
     Example:
         >>> from vae_helpers import VAE, Bernoulli, MLPDecoder, MLPEncoder

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from ..device import device_of
+from ..checks import like_the_model
 from ..models.latent_distributions import diagonal_gaussian, latent_log_prob
 from ..models.vae import VAE
 from ..objectives.total_correlation import RateTerms, log_aggregate, split_rate
@@ -41,14 +41,14 @@ def rate_terms(model: VAE, images: Tensor, samples: int = 1000) -> RateTerms:
         torch.Size([7])
     """
     with torch.no_grad():  # the densities below are those of independent dimensions
-        diagonal_gaussian(model.posterior(images[:1].to(device_of(model))), "rate_terms")
+        diagonal_gaussian(model.posterior(like_the_model(images[:1], model)), "rate_terms")
     mu, sigma = posterior_parameters(model, images)
-    precision, mu, sigma = mu.dtype, mu.double(), sigma.double()
+    mu, sigma = mu.double(), sigma.double()
     rows = torch.randint(len(mu), (samples,))
     q, own = Normal(mu, sigma), Normal(mu[rows], sigma[rows])
     z, uniform = own.sample(), torch.full((len(mu),), -math.log(len(mu)))
     parts = [log_aggregate(part, q, uniform) for part in z.split(max(1, NUMBERS_AT_ONCE // mu.numel()))]
     joint, marginals = (torch.cat(part) for part in zip(*parts, strict=True))
     with torch.no_grad():  # where the model is, and in its precision
-        log_prior = latent_log_prob(model.prior, z.to(device_of(model), precision)).cpu().double()
+        log_prior = latent_log_prob(model.prior, like_the_model(z, model)).cpu().double()
     return split_rate(own.log_prob(z).sum(-1), log_prior, joint, marginals)

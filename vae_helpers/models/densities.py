@@ -108,10 +108,26 @@ def gaussian_log_prob(x: Tensor, mu: Tensor, log_var: Tensor, event_dims: int = 
     check_event_shapes(event_dims, x=x, mu=mu, **({} if log_var.numel() == 1 else {"log_var": log_var}))
     if log_var.numel() == 1:  # one sigma for all: half the passes over the pixels
         log_var, size = log_var.reshape(()), math.prod(mu.shape[-event_dims:])
-        squared = sum_event((x - mu).square(), event_dims)
-        return -0.5 * (size * (LOG_2PI + log_var) + squared * torch.exp(-log_var))
-    squared = ((x - mu) * torch.exp(-0.5 * log_var)).square()
+        squared, inverse = sum_event((x - mu).square(), event_dims), inverse_sigma(log_var)
+        return -0.5 * (size * (LOG_2PI + log_var) + squared * inverse * inverse)
+    squared = ((x - mu) * inverse_sigma(log_var)).square()
     return -0.5 * sum_event(LOG_2PI + log_var + squared, event_dims)
+
+
+def inverse_sigma(log_var: Tensor) -> Tensor:
+    """1 / sigma = exp(-log_var / 2), at most the largest number of its kind: an error of 0 stays 0.
+
+    Args:
+        log_var: log sigma^2, of any shape.
+
+    Returns:
+        Of the same shape, finite.
+
+    Example:
+        >>> inverse_sigma(torch.tensor([0.0, -float("inf")])).isfinite()
+        tensor([True, True])
+    """
+    return torch.exp((-0.5 * log_var).clamp(max=math.log(torch.finfo(log_var.dtype).max) - 1))
 
 
 def kl_to_standard_normal(mu: Tensor, log_var: Tensor, event_dims: int = 1) -> Tensor:

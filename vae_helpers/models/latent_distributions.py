@@ -5,11 +5,33 @@ Any `torch.distributions.Distribution` will do that has `log_prob` and, as a pos
 (batch shape `[..., L]`: the diagonal `Normal` of most VAEs).
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch import distributions as td
 
-from .densities import check_event_shapes, kl_to_standard_normal
+from .densities import LOG_2PI, check_event_shapes, inverse_sigma, kl_to_standard_normal
+
+
+class DiagonalGaussian(td.Normal):
+    """A `Normal` that keeps its log sigma^2, so that its KL and density are right where sigma underflows.
+
+    Args:
+        mu: `[..., L]`.
+        log_var: log sigma^2, `[..., L]`.
+    """
+
+    def __init__(self, mu: Tensor, log_var: Tensor):
+        self.log_var = log_var
+        super().__init__(mu, torch.exp(0.5 * log_var), validate_args=False)
+
+    def expand(self, batch_shape: Sequence[int], _instance: None = None) -> "DiagonalGaussian":
+        return DiagonalGaussian(self.loc.expand(batch_shape), self.log_var.expand(batch_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        squared = ((value - self.loc) * inverse_sigma(self.log_var)).square()
+        return -0.5 * (LOG_2PI + self.log_var + squared)
 
 
 def latent_log_prob(p: td.Distribution, z: Tensor) -> Tensor:
@@ -77,8 +99,7 @@ def kl_to_prior(q: td.Distribution, p: td.Distribution, z: Tensor) -> Tensor:
     """
     if isinstance(q, td.Normal) and isinstance(p, td.Normal):
         check_event_shapes(1, q=q.loc, p=p.loc)
-        # both shifted and scaled alike, so that p is N(0, 1), they are as far apart as before
-        return kl_to_standard_normal((q.loc - p.loc) / p.scale, 2 * (q.scale / p.scale).log())
+        return kl_to_standard_normal(*_as_seen_from(p, q))
     q, p = (d if d.event_shape else td.Independent(d, 1) for d in (q, p))
     if isinstance(q, td.MultivariateNormal | td.LowRankMultivariateNormal):
         p = _with_covariance(p)
@@ -86,6 +107,35 @@ def kl_to_prior(q: td.Distribution, p: td.Distribution, z: Tensor) -> Tensor:
         return td.kl_divergence(q, p)
     except NotImplementedError:
         return q.log_prob(z) - p.log_prob(z)
+
+
+def kl_of_dimensions(q: td.Distribution, p: td.Distribution, needed_by: str) -> Tensor:
+    """KL(q(z_l|x) || p(z_l)) of diagonal Gaussians, one number for each dimension.
+
+    Args:
+        q: a diagonal Gaussian over `[B, L]`.
+        p: one over `[L]`.
+        needed_by: what asks, for the message.
+
+    Returns:
+        `[B, L]`, in nats.
+
+    Raises:
+        TypeError: for any other distribution.
+
+    Example:
+        >>> kl_of_dimensions(td.Normal(torch.ones(1, 2), 1.0), td.Normal(torch.zeros(2), 1.0), "this example")
+        tensor([[0.5000, 0.5000]])
+    """
+    q, p = diagonal_gaussian(q, needed_by), diagonal_gaussian(p, f"{needed_by}, for the prior,")
+    mu, log_var = _as_seen_from(p, q)
+    return kl_to_standard_normal(mu[..., None], log_var[..., None])  # a sum over one dimension of size 1
+
+
+def _as_seen_from(p: td.Normal, q: td.Normal) -> tuple[Tensor, Tensor]:
+    """mu and log_var of q after both are shifted and scaled alike, so that p is N(0, 1)."""
+    log_var = q.log_var if isinstance(q, DiagonalGaussian) else 2 * q.scale.log()
+    return (q.loc - p.loc) / p.scale, log_var - 2 * p.scale.log()
 
 
 def _with_covariance(p: td.Distribution) -> td.Distribution:

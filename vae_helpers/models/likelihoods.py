@@ -5,14 +5,21 @@ behind any number of batch dimensions; `event_dims` says how many dimensions bel
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from numbers import Real
 
 import torch
 from torch import Tensor, nn
 from torch import distributions as td
 
-from .densities import bernoulli_log_prob, check_event_shapes, gaussian_log_prob
+from .pixels import (
+    BernoulliPixels,
+    ContinuousBernoulliPixels,
+    GaussianPixels,
+    check_fitted,
+    check_pixels,
+    warn_of_probabilities,
+)
 
 
 class Likelihood(nn.Module):
@@ -25,46 +32,12 @@ class Likelihood(nn.Module):
     def check_data(self, x: Tensor) -> None:
         """Raise ValueError for data that it does not describe; here all data are welcome."""
 
+    def check_parameters(self, parameters: Tensor) -> None:
+        """Warn of a decoder whose output looks like something else; here it may be anything."""
+
     def parameters_of_mean(self, mean: Tensor) -> Tensor:
         """The decoder's output for which E[x|z] is `mean`; TypeError where there is no formula."""
         raise TypeError(f"{type(self).__name__} has no formula from the mean to the decoder's output")
-
-
-def check_pixels(x: Tensor) -> None:
-    """Refuse data that are not pixels in [0, 1].
-
-    Args:
-        x: of any shape.
-
-    Raises:
-        ValueError: unless every value is a number in [0, 1].
-
-    Example:
-        >>> check_pixels(torch.rand(5, 1, 3, 4))
-    """
-    low, high = (value.item() for value in torch.aminmax(x))
-    if not (low >= 0 and high <= 1):
-        raise ValueError(
-            f"a Bernoulli likelihood needs pixels in [0, 1], got values from {low:g} to {high:g}. "
-            "Divide 8-bit images by 255; do not standardise them."
-        )
-
-
-class BernoulliPixels(td.Independent):
-    """Independent Bernoulli pixels; `log_prob` also takes grey levels, read as probabilities.
-
-    `log_prob(x)` sums over the pixels, in nats, and raises ValueError for values outside [0, 1]
-    (unless torch's argument validation is off) or for a shape other than the logits'.
-    """
-
-    def __init__(self, logits: Tensor, event_dims: int):
-        super().__init__(td.Bernoulli(logits=logits, validate_args=False), event_dims)
-        self.logits = logits
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        if self._validate_args:
-            check_pixels(x)
-        return bernoulli_log_prob(x, self.logits, self.reinterpreted_batch_ndims)
 
 
 class Bernoulli(Likelihood):
@@ -83,6 +56,10 @@ class Bernoulli(Likelihood):
         """Raise ValueError unless every value is a number in [0, 1]."""
         check_pixels(x)
 
+    def check_parameters(self, parameters: Tensor) -> None:
+        """Warn if all logits lie in [0, 1], as those of a decoder do that ends in a sigmoid."""
+        warn_of_probabilities(parameters)
+
     def parameters_of_mean(self, mean: Tensor) -> Tensor:
         """Logits; 1/1000 and 999/1000 stand for 0 and 1, whose logits are infinite."""
         return mean.clamp(1e-3, 1 - 1e-3).logit()
@@ -92,57 +69,24 @@ class ContinuousBernoulli(Likelihood):
     """A density on [0, 1] proportional to p^x (1 - p)^(1 - x) with p = sigmoid(logits), pixel by pixel.
 
     The Bernoulli's formula for grey levels, divided by its integral (Loaiza-Ganem and Cunningham, 2019).
+
+    Example:
+        >>> t = torch.linspace(0, 1, 10_001)[:, None]
+        >>> torch.trapezoid(ContinuousBernoulli()(torch.tensor([-9.0]), event_dims=1).log_prob(t).exp(), t[:, 0])
+        tensor(1.0000)
     """
 
-    def forward(self, logits: Tensor, event_dims: int) -> td.Independent:
-        """Logits `[..., *event]` -> a distribution over x with that event shape; log_prob in nats."""
-        return td.Independent(td.ContinuousBernoulli(logits=logits, validate_args=False), event_dims)
+    def forward(self, logits: Tensor, event_dims: int) -> ContinuousBernoulliPixels:
+        """Logits `[..., *event]` -> a distribution over x with that event shape."""
+        return ContinuousBernoulliPixels(logits, event_dims)
 
     def check_data(self, x: Tensor) -> None:
         """Raise ValueError unless every value is a number in [0, 1]."""
         check_pixels(x)
 
-
-class GaussianPixels(td.Independent):
-    """Independent Gaussian pixels with mean `[..., *event]` and variance exp(log_var).
-
-    `log_prob(x)` sums over the pixels, in nats, and raises ValueError for a shape other than the mean's.
-    With `log_var_of`, a function of the errors x - mean, it takes the variance from there instead, and keeps
-    it as `batch_log_var`. `sample` uses log_var, and raises RuntimeError as long as that is nan.
-    """
-
-    def __init__(self, mean: Tensor, log_var: Tensor, event_dims: int, log_var_of: Callable | None = None):
-        scale = torch.exp(0.5 * log_var).expand_as(mean)
-        super().__init__(td.Normal(mean, scale, validate_args=False), event_dims)
-        self.log_var, self.log_var_of, self.batch_log_var = log_var, log_var_of, None
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        mean, event_dims, log_var = self.base_dist.loc, self.reinterpreted_batch_ndims, self.log_var
-        if self.log_var_of is not None:
-            check_event_shapes(event_dims, x=x, mean=mean)
-            log_var = self.batch_log_var = self.log_var_of(x - mean)
-        return gaussian_log_prob(x, mean, log_var, event_dims)
-
-    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        if self.log_var_of is not None:
-            check_fitted(self.log_var)
-        return super().sample(sample_shape)
-
-
-def check_fitted(log_var: Tensor) -> None:
-    """Refuse an optimal sigma that no data have set yet.
-
-    Args:
-        log_var: log sigma^2, nan before any training.
-
-    Raises:
-        RuntimeError: if any of it is nan.
-
-    Example:
-        >>> check_fitted(torch.tensor(-2.0))
-    """
-    if log_var.isnan().any():
-        raise RuntimeError("the optimal sigma is that of the training data: train the model first, with fit()")
+    def check_parameters(self, parameters: Tensor) -> None:
+        """Warn if all logits lie in [0, 1], as those of a decoder do that ends in a sigmoid."""
+        warn_of_probabilities(parameters)
 
 
 class Gaussian(Likelihood):
@@ -151,11 +95,13 @@ class Gaussian(Likelihood):
     The "optimal" sigma^2 is the mean squared error, which maximises the likelihood (Rybkin et al., 2021).
     While `fit` trains, every batch is given its own, and a running mean over the last ten or so batches is kept.
     Everywhere else that mean is used, in training mode too: no evaluation moves or fits it. (A loop of your own
-    opens `with fitting(model) as after_step:` and calls `after_step()` after every step.)
+    opens `with fitting(model) as after_step:` and calls `after_step()` after every step.) It maximises the ELBO;
+    importance-weighted bounds weight the errors, and have another maximum: use "learned" for these, and for
+    training in several processes, each of which would fit its own part of a batch.
 
     Args:
         sigma: a positive number; "learned", log sigma^2 a parameter that starts at 0; or "optimal".
-        pixels: the shape of x, for one sigma per pixel; by default one for all.
+        pixels: the shape of x, for one sigma per pixel, or (C, 1, 1), for one per channel; by default one for all.
         floor: a learned or optimal sigma cannot fall below it; whatever is above is still reached exactly.
 
     Raises:
@@ -176,15 +122,21 @@ class Gaussian(Likelihood):
             raise ValueError(f"floor must be a number of at least 0, got {floor}")
         if floor and isinstance(sigma, Real):
             raise ValueError(f"a floor is for a sigma that is fitted; this one is fixed at {sigma}")
-        self.optimal, self.floor = sigma == "optimal", floor
+        self.sigma, self.optimal, self.floor = sigma, sigma == "optimal", floor
         if sigma == "learned":
             self.log_var = nn.Parameter(torch.zeros(tuple(pixels)))
         elif self.optimal:
             self.register_buffer("log_var", torch.full(tuple(pixels), math.nan))
         elif isinstance(sigma, Real) and 0 < sigma < math.inf:
-            self.register_buffer("log_var", torch.full(tuple(pixels), 2 * math.log(sigma)))
+            # not stored with the weights: it is what the constructor was told, and never another model's
+            self.register_buffer("log_var", torch.full(tuple(pixels), 2 * math.log(sigma)), persistent=False)
         else:
             raise ValueError(f"sigma must be a positive number, 'learned' or 'optimal', got {sigma!r}")
+
+    @property
+    def follows(self) -> bool:
+        """Whether sigma follows the batches of `fit`."""
+        return self.optimal
 
     def forward(self, mean: Tensor, event_dims: int) -> GaussianPixels:
         """Mean `[..., *event]` -> a distribution over x with that event shape."""
@@ -198,6 +150,10 @@ class Gaussian(Likelihood):
             log_var = torch.logaddexp(log_var, torch.full_like(log_var, 2 * math.log(self.floor)))
         return GaussianPixels(mean, log_var, event_dims)
 
+    def extra_repr(self) -> str:
+        parts = {"sigma": self.sigma, "pixels": tuple(self.log_var.shape), "floor": self.floor}
+        return ", ".join(f"{name}={value!r}" for name, value in parts.items() if value or name == "sigma")
+
     def parameters_of_mean(self, mean: Tensor) -> Tensor:
         """The mean itself."""
         return mean
@@ -208,8 +164,11 @@ class Gaussian(Likelihood):
         The log of their mean square, over all but the pixels that have a sigma of their own, and at least that
         of the floor. No gradient: at the maximum over sigma, the likelihood does not change with sigma.
         """
+        pixels = self.log_var.shape
         squared = error.detach().square()
-        variance = squared.mean(tuple(range(squared.ndim - self.log_var.ndim)))
+        variance = squared.mean(tuple(range(squared.ndim - len(pixels))))
+        if shared := [i for i, n in enumerate(pixels) if n == 1 and variance.shape[i] > 1]:
+            variance = variance.mean(shared, keepdim=True)
         return variance.clamp(min=self.floor**2).log()
 
     def after_step(self) -> None:

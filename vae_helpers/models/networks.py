@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ..checks import check_shape, check_sizes
+
 IMAGE = (1, 28, 28)
 
 
@@ -42,9 +44,11 @@ class MLPEncoder(nn.Module):
 
     def __init__(self, latent_dim: int, data_shape: Sequence[int] = IMAGE, hidden: Sequence[int] = (400,)):
         super().__init__()
-        self.net = mlp([math.prod(data_shape), *hidden, 2 * latent_dim])
+        self.data_shape = check_shape(data_shape, "MLPEncoder")
+        self.net = mlp([math.prod(self.data_shape), *check_sizes(hidden), 2 * latent_dim])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        _expect(x, math.prod(self.data_shape) == math.prod(x.shape[1:]), self)
         return self.net(x.flatten(1)).chunk(2, dim=-1)
 
 
@@ -59,8 +63,8 @@ class MLPDecoder(nn.Module):
 
     def __init__(self, latent_dim: int, data_shape: Sequence[int] = IMAGE, hidden: Sequence[int] = (400,)):
         super().__init__()
-        self.data_shape = tuple(data_shape)
-        self.net = mlp([latent_dim, *hidden, math.prod(data_shape)])
+        self.data_shape = check_shape(data_shape, "MLPDecoder")
+        self.net = mlp([latent_dim, *check_sizes(hidden), math.prod(self.data_shape)])
 
     def forward(self, z: Tensor) -> Tensor:
         return self.net(z).unflatten(-1, self.data_shape)
@@ -80,7 +84,7 @@ class ConvEncoder(nn.Module):
 
     def __init__(self, latent_dim: int, data_shape: Sequence[int] = IMAGE, channels: int = 32):
         super().__init__()
-        depth, height, width = _multiple_of_four(data_shape)
+        self.data_shape = depth, height, width = _multiple_of_four(data_shape)
         self.net = nn.Sequential(
             nn.Conv2d(depth, channels, kernel_size=4, stride=2, padding=1),
             nn.ReLU(),
@@ -91,6 +95,7 @@ class ConvEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        _expect(x, self.data_shape == x.shape[1:], self)
         return self.net(x).chunk(2, dim=-1)
 
 
@@ -127,9 +132,19 @@ class ConvDecoder(nn.Module):
 
 
 def _multiple_of_four(data_shape: Sequence[int]) -> tuple[int, int, int]:
+    data_shape = check_shape(data_shape, "ConvEncoder")
     if len(data_shape) != 3 or data_shape[1] % 4 or data_shape[2] % 4:
         raise ValueError(
             f"data_shape must be (C, H, W) with H and W multiples of 4, got {tuple(data_shape)}. "
             "Pad the images, or use the MLP networks."
         )
-    return tuple(data_shape)
+    return data_shape
+
+
+def _expect(x: Tensor, fits: bool, network: nn.Module) -> None:
+    """Raise ValueError unless x is what the network was built for."""
+    if not fits:
+        raise ValueError(
+            f"this {type(network).__name__} was built for images of shape {list(network.data_shape)}, got "
+            f"{list(x.shape)}: build both networks with data_shape={tuple(x.shape[1:])}"
+        )

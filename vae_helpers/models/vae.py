@@ -4,6 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch import distributions as td
 
+from ..checks import check_fit_for, check_module, like_the_model
+from ..contexts import evaluating
+from .latent_distributions import DiagonalGaussian
+
 
 class StandardNormal(nn.Module):
     """The prior of most VAEs: a module that returns p(z) = N(0, 1) in each of the L dimensions.
@@ -34,7 +38,7 @@ class VAE(nn.Module):
             parameters are trained with the others. By default N(0, I).
 
     Raises:
-        TypeError: for a prior that is no module.
+        TypeError: for a part that is no module.
 
     Example:
         >>> from vae_helpers import Bernoulli, MLPDecoder, MLPEncoder
@@ -52,6 +56,8 @@ class VAE(nn.Module):
         prior: nn.Module | None = None,
     ):
         super().__init__()
+        for name, part in {"encoder": encoder, "decoder": decoder, "likelihood": likelihood}.items():
+            check_module(part, name)
         if prior is not None and not isinstance(prior, nn.Module):
             raise TypeError(
                 f"prior must be a module that returns a distribution, got {type(prior).__name__}: its tensors "
@@ -67,7 +73,7 @@ class VAE(nn.Module):
         return self.prior_module()
 
     def posterior(self, x: Tensor) -> td.Distribution:
-        """q(z|x) for x `[B, ...]`: a `Normal` with mean and scale `[B, L]`, or what the encoder returned.
+        """q(z|x) for x `[B, ...]`: a `DiagonalGaussian` over `[B, L]`, a `Normal`, or what the encoder returned.
 
         Raises ValueError if the encoder's shapes are wrong.
         """
@@ -83,7 +89,7 @@ class VAE(nn.Module):
                 f"the encoder must return (mu, log_var), each {list(expected)} = [B, L], "
                 f"got {list(mu.shape)} and {list(log_var.shape)}. Check latent_dim and the last layer."
             )
-        return td.Normal(mu, (0.5 * log_var).exp(), validate_args=False)
+        return DiagonalGaussian(mu, log_var)
 
     def decode(self, z: Tensor) -> td.Distribution:
         """p(x|z) for z `[..., L]`: batch shape `[...]`, event shape that of x."""
@@ -96,9 +102,24 @@ class VAE(nn.Module):
         """n new data points, z ~ p(z) and then x ~ p(x|z): `[n, *shape of x]`, without gradient."""
         return self.decode(self.prior.sample((n,))).sample()
 
-    def check_data(self, x: Tensor) -> None:
-        """Raise ValueError for data `[N, ...]` that the likelihood does not describe."""
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> Tensor:
+        """One code for each x `[B, ...]`, the mean of q(z|x): `[B, L]`. A bound needs samples of q instead."""
+        return self.posterior(like_the_model(x, self)).mean
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """The mean of p(x|z) at the code of each x `[B, ...]`: `[B, ...]`."""
+        return self.decode(self.encode(x)).mean
+
+    def check_data(self, x: Tensor, name: str = "images") -> None:
+        """Raise ValueError for data `[N, ...]` that the likelihood does not describe, or of another shape."""
         self.likelihood.check_data(x)
+        with evaluating(self):
+            few = like_the_model(x[:64], self)
+            parameters = self.decoder(torch.zeros(self.posterior(few).batch_shape[:1] + (self.latent_dim,)).to(few))
+        check_fit_for(x, parameters.shape[1:], name)
+        self.likelihood.check_parameters(parameters)
 
 
 @torch.no_grad()
@@ -126,7 +147,10 @@ def start_at_mean(model: VAE, images: Tensor) -> None:
               for net in (model.encoder, model.decoder)]  # fmt: skip
     first, last = layers[0][0], layers[1][-1]
     if not (isinstance(first, nn.Linear) and isinstance(last, nn.Linear)):
-        raise TypeError(f"start_at_mean needs linear layers, got {first} at the start and {last} at the end")
+        raise TypeError(
+            f"start_at_mean needs linear layers, got {first} at the start and {last} at the end. The bias of a "
+            "convolution is one number for a whole channel and cannot hold a mean image: train without it"
+        )
     mean = images.mean(0).flatten().to(first.weight)
     start = model.likelihood.parameters_of_mean(mean)
     first.bias -= first.weight @ mean

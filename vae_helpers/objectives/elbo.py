@@ -3,10 +3,8 @@
 from typing import NamedTuple
 
 from torch import Tensor
-from torch.distributions import Distribution
 
-from ..models.densities import kl_to_standard_normal
-from ..models.latent_distributions import diagonal_gaussian, kl_to_prior
+from ..models.latent_distributions import kl_of_dimensions, kl_to_prior
 from ..models.vae import VAE
 
 
@@ -111,27 +109,3 @@ def free_bits(model: VAE, x: Tensor, threshold: float, beta: float = 1.0) -> ELB
     kl = kl_of_dimensions(q, p, "free_bits")  # [B, L]
     cost = kl.mean(0).clamp(min=threshold).sum()
     return ELBO(reconstruction - beta * cost, reconstruction, kl.sum(-1))
-
-
-def kl_of_dimensions(q: Distribution, p: Distribution, needed_by: str) -> Tensor:
-    """KL(q(z_l|x) || p(z_l)) of diagonal Gaussians, one number for each dimension.
-
-    Args:
-        q: a diagonal Gaussian over `[B, L]`.
-        p: one over `[L]`.
-        needed_by: what asks, for the message.
-
-    Returns:
-        `[B, L]`, in nats.
-
-    Raises:
-        TypeError: for any other distribution.
-
-    Example:
-        >>> from torch.distributions import Normal
-        >>> kl_of_dimensions(Normal(torch.ones(1, 2), 1.0), Normal(torch.zeros(2), 1.0), "this example")
-        tensor([[0.5000, 0.5000]])
-    """
-    q, p = diagonal_gaussian(q, needed_by), diagonal_gaussian(p, f"{needed_by}, for the prior,")
-    mu, log_var = (q.loc - p.loc) / p.scale, 2 * (q.scale / p.scale).log()
-    return kl_to_standard_normal(mu[..., None], log_var[..., None])  # a sum over one dimension of size 1

@@ -10,6 +10,25 @@ from ..models.latent_distributions import latent_log_prob
 from ..models.vae import VAE
 from .elbo import log_likelihood
 
+# What is decoded at a time where there is no gradient: so many pixels (16 MB in float32), and so many images where
+# these are small. Smaller pieces cost more in overhead than they gain in the cache; larger ones leave
+# gaps in the memory that the process keeps.
+PIXELS_AT_ONCE = 2**22
+IMAGES_AT_ONCE = 2**13
+
+
+def rows_at_once(x: Tensor) -> int:
+    """How many images are decoded at a time.
+
+    Args:
+        x: images `[B, ...]`.
+
+    Example:
+        >>> rows_at_once(torch.rand(5, 1, 28, 28))
+        5349
+    """
+    return max(1, min(IMAGES_AT_ONCE, PIXELS_AT_ONCE // math.prod(x.shape[1:])))
+
 
 def log_weights(model: VAE, x: Tensor, k: int, q: Distribution | None = None) -> Tensor:
     """The logarithms of importance weights, for samples z ~ q(z|x).
@@ -79,7 +98,9 @@ def iwae_bound(model: VAE, x: Tensor, k: int) -> Tensor:
 
         L_k = log (1/k sum_i w_i)
 
-    The mean is inside the logarithm; the mean of log w would be the ELBO again, for any k.
+    The mean is inside the logarithm; the mean of log w would be the ELBO again, for any k. Without gradients
+    it is computed in pieces of at most `PIXELS_AT_ONCE` pixels and `IMAGES_AT_ONCE` images (or one sample of
+    every x), so that memory does not grow with k.
 
     Args:
         model: a `VAE`, or another model with its names.
@@ -97,7 +118,12 @@ def iwae_bound(model: VAE, x: Tensor, k: int) -> Tensor:
         >>> iwae_bound(PPCA(torch.ones(3, 2), torch.zeros(3), sigma=1.0), torch.zeros(5, 3), k=7).shape
         torch.Size([5])
     """
-    return torch.logsumexp(log_weights(model, x, k), dim=0) - math.log(k)
+    if k < 1 or torch.is_grad_enabled():
+        return torch.logsumexp(log_weights(model, x, k), dim=0) - math.log(k)
+    at_once, q = max(1, min(k, rows_at_once(x) // len(x))), model.posterior(x)
+    pieces = [min(at_once, k - done) for done in range(0, k, at_once)]
+    sums = [log_weights(model, x, size, q).logsumexp(dim=0) for size in pieces]
+    return torch.stack(sums).logsumexp(dim=0) - math.log(k)
 
 
 def stl_bound(model: VAE, x: Tensor, k: int) -> Tensor:

@@ -8,6 +8,7 @@ that of all processes together: their number changes the time, not the result (b
 """
 
 import argparse
+import sys
 from contextlib import nullcontext, redirect_stdout
 from functools import partial
 
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
             batch_size=args.batch_size,
             lr=args.lr,
             binarize=args.binarize,
-            long_run=LongRun(args.checkpoint, args.compile, args.autocast),
+            long_run=LongRun(args.checkpoint, args.compile, args.autocast, seed=args.seed),
         )
         if args.nll and processes.rank == 0:
             nll = importance_nll(model, data.test[:1000], args.nll)
@@ -71,4 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt as interrupt:
+        print(f"\n{interrupt}", file=sys.stderr)
+        sys.exit(130)  # as a shell expects of a command that Ctrl-C ended

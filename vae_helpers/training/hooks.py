@@ -24,8 +24,11 @@ class Hooks:
 
         return forward
 
-    def resume(self, settings: dict, parts: dict) -> History:
-        """The history so far, after everything in `parts` was put back as it was; here there is none."""
+    def resume(self, parts: dict, **what: object) -> History:
+        """The history so far, after everything in `parts` was put back as it was; here there is none.
+
+        `what` is all that makes this run this run: the arguments of `identity.identity`.
+        """
         return History()
 
     def shuffled(self, n: int, device: torch.device) -> Tensor:

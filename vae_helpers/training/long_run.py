@@ -15,6 +15,7 @@ from ..objectives.terms import named_terms
 from .checkpoint import Checkpoint
 from .history import History
 from .hooks import Hooks
+from .identity import identity
 from .torchrun import Processes
 
 
@@ -36,22 +37,25 @@ class LongRun(Hooks):
     In processes that `torchrun` started and `torchrun_processes` joined, each takes its part of every batch.
 
     Args:
-        checkpoint: a file that stores the run after every epoch; if it is there already, the run goes on from it,
+        checkpoint: a file that stores the run after every epoch. If it is there already, the run goes on from it,
             on a CPU to the same bits as if it had never stopped (if binarized validation images are drawn, from
-            the same seed).
+            the same seed); a file of any other objective, data, model or setting is refused. `load_weights`
+            takes the model out of it.
         compile: `torch.compile` the objective: a minute of waiting that long runs on a GPU repay.
         autocast: bfloat16 matrix products.
         clip_norm: the gradient is scaled down to this norm where it is longer.
+        seed: the one that weights and batches were drawn with, if a checkpoint should know it.
 
     Example:
         >>> LongRun(clip_norm=100.0)
-        LongRun(checkpoint=None, compile=False, autocast=False, clip_norm=100.0)
+        LongRun(checkpoint=None, compile=False, autocast=False, clip_norm=100.0, seed=None)
     """
 
     checkpoint: str | PathLike | None = None
     compile: bool = False
     autocast: bool = False
     clip_norm: float | None = None
+    seed: int | None = None
 
     def start(self, model: nn.Module, objective: Callable, device: torch.device) -> Callable:
         self.device, self.processes = device, Processes.current()
@@ -70,10 +74,11 @@ class LongRun(Hooks):
 
         return forward
 
-    def resume(self, settings: dict, parts: dict) -> History:
-        settings |= dict(clip_norm=self.clip_norm, autocast=self.autocast, processes=self.processes.size)
-        self.stored = Checkpoint(self.checkpoint, settings, parts, self.device, self.processes)
-        return History(**(self.stored.load() or {}))
+    def resume(self, parts: dict, **what: object) -> History:
+        mine = dict(clip_norm=self.clip_norm, autocast=self.autocast, seed=self.seed, processes=self.processes.size)
+        this = {} if self.checkpoint is None else identity(**what, **mine)  # fingerprints take a moment
+        self.stored = Checkpoint(self.checkpoint, this, parts, self.device, self.processes)
+        return self.stored.load()
 
     def shuffled(self, n: int, device: torch.device) -> Tensor:
         return self.processes.same(torch.randperm(n, device=device))

@@ -1,5 +1,6 @@
 """fit(): the training loop that all notebooks share."""
 
+import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
+from ..checks import check_images, like_the_model
 from ..contexts import fitting
 from ..device import pick_device, reuse_memory
 from ..measures.marginal_likelihood import evaluate
@@ -18,6 +20,10 @@ from .hooks import Hooks
 
 class NonFiniteLoss(ArithmeticError):
     """A term of the objective became infinite or not a number while training."""
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C, or Stop in a notebook: training ended, and so does what was to run after it."""
 
 
 def fit(
@@ -39,8 +45,9 @@ def fit(
 ) -> History:
     """Maximise the mean of an objective over images with Adam.
 
-    Ctrl-C ends training cleanly: the model keeps its weights, the history its completed epochs. A term that is
-    not finite is noticed at the end of its epoch: looking sooner would make an accelerator wait at every step.
+    Ctrl-C, or Stop in a notebook, ends training and what was to run after it; the model keeps its weights, and
+    `model.history` the completed epochs. A term that is not finite is noticed at the end of its epoch: looking
+    sooner would make an accelerator wait at every step.
 
     Args:
         model: stays on the device, in evaluation mode.
@@ -66,6 +73,7 @@ def fit(
     Raises:
         ValueError, TypeError: for data that cannot be trained on.
         NonFiniteLoss: naming the first step and term that is infinite or not a number.
+        TrainingInterrupted: after Ctrl-C.
 
     Example:
         >>> from vae_helpers import VAE, Bernoulli, MLPDecoder, MLPEncoder
@@ -74,31 +82,32 @@ def fit(
         >>> sorted(history.train[-1])
         ['kl', 'reconstruction', 'value']
     """
-    check_arguments(model, images, validation, epochs, batch_size)
+    epochs, batch_size = check_arguments(model, images, validation, objective, epochs, batch_size)
     reuse_memory()
     hooks, device = long_run or Hooks(), pick_device(device)
     model.to(device).train()
-    images, validation = (_as_the_model(x, model, device) for x in (images, validation))
+    images, validation = (None if x is None else like_the_model(x, model) for x in (images, validation))
+    what = dict(model=model, images=images, validation=validation, objective=objective, schedules=schedules or {})
     if binarize and validation is not None:
         validation = torch.bernoulli(validation)
 
-    sizes = torch.tensor([len(rows) for rows in torch.arange(len(images)).split(batch_size)])
+    sizes = batch_sizes(len(images), batch_size)
     total_steps = epochs * len(sizes)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
     one_cycle = one_cycle and total_steps >= 10  # a shorter cycle would be over before it warmed up
     cycle = OneCycleLR(optimizer, lr, total_steps=total_steps) if one_cycle else None
 
     forward = hooks.start(model, objective, device)
-    settings = dict(epochs=epochs, batch_size=batch_size, lr=lr, one_cycle=one_cycle)
-    settings |= dict(binarize=binarize, images=len(images))
-    history = hooks.resume(settings, dict(model=model, optimizer=optimizer, **(dict(schedule=cycle) if cycle else {})))
+    parts = {"model": model, "optimizer": optimizer} | ({"schedule": cycle} if cycle else {})
+    numbers = dict(epochs=epochs, batch_size=batch_size, lr=lr, one_cycle=one_cycle, binarize=binarize)
+    history = hooks.resume(parts, **what, **numbers)
     done, quiet = len(history.train), not progress or not hooks.reports
     bar = tqdm(total=total_steps, initial=done * len(sizes), unit="step", disable=quiet, leave=False)
     try:
         with fitting(model) as after_step:
             for epoch in range(done, 0 if history.stopped else epochs):
                 begun, sums = time.perf_counter(), []  # of every step: each term, summed, left on the device
-                for rows in hooks.shuffled(len(images), device).split(batch_size):
+                for rows in hooks.shuffled(len(images), device).split(sizes):
                     # the batch, and how far training has come
                     x = images[hooks.share(rows)]
                     x = torch.bernoulli(x) if binarize else x
@@ -122,10 +131,10 @@ def fit(
                 # the epoch is over: the first time that its numbers are waited for
                 totals = hooks.total(torch.stack(sums)).cpu().double()
                 totals = dict(zip(terms, totals.unbind(1), strict=True))
-                _check_finite(totals, first_step=epoch * len(sizes))
+                _check_finite(totals, epoch * len(sizes), model)
                 seconds = time.perf_counter() - begun
                 held_out = None if validation is None else evaluate(model, validation, objective)
-                history.record(totals, sizes, held_out, seconds)
+                history.record(totals, torch.tensor(sizes), held_out, seconds)
                 bar.set_postfix({name: f"{mean:.1f}" for name, mean in history.train[-1].items()})
                 wishes = [callback(model, history) for callback in callbacks]
                 history.stopped = any(wishes) and epoch + 1 < epochs
@@ -133,7 +142,10 @@ def fit(
                 if history.stopped:
                     break
     except KeyboardInterrupt:
-        history.interrupted = True
+        history.interrupted, model.history = True, history
+        raise TrainingInterrupted(
+            f"{history.summary(device)}. The model keeps its weights; the completed epochs are in model.history"
+        ) from None
     finally:
         bar.close()
         model.eval()
@@ -142,55 +154,73 @@ def fit(
     return history
 
 
-def check_arguments(model: nn.Module, images: Tensor, validation: Tensor | None, epochs: int, batch_size: int) -> None:
+def check_arguments(
+    model: nn.Module, images: Tensor, validation: Tensor | None, objective: Callable, epochs: int, batch_size: int
+) -> tuple[int, int]:
     """Refuse what `fit` cannot train on. A model with a method `check_data` is asked, too.
 
     Args:
         model: any module.
         images: `[N, ...]`.
         validation: `[M, ...]`, or None.
-        epochs: at least 1.
-        batch_size: at least 1.
+        objective: a function.
+        epochs: a whole number of at least 1.
+        batch_size: a whole number of at least 1.
+
+    Returns:
+        epochs and batch_size, as Python's own numbers.
 
     Raises:
         ValueError: for numbers below 1, and for images that are missing, not finite or not what the model describes.
-        TypeError: for images that are no float tensor.
+        TypeError: for images that are no float tensor, an objective that is no function, numbers that are not whole.
 
     Example:
-        >>> check_arguments(nn.Identity(), torch.rand(5, 3), None, epochs=1, batch_size=2)
+        >>> check_arguments(nn.Linear(3, 1), torch.rand(5, 3), None, print, epochs=1, batch_size=2)
+        (1, 2)
     """
+    if not callable(objective):
+        raise TypeError(
+            f"objective must be a function (model, x) -> [B], got {objective!r}: the third argument is the objective, "
+            "as in fit(model, images, elbo, epochs=5)"
+        )
+    epochs, batch_size = operator.index(epochs), operator.index(batch_size)
     if epochs < 1 or batch_size < 1:
         raise ValueError(f"epochs and batch_size must be at least 1, got {epochs} and {batch_size}")
-    for name, x in {"images": images, "validation": validation}.items():
-        if x is None and name == "validation":
-            continue
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            found = f"a tensor of {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
-            raise TypeError(
-                f"{name} must be a float tensor [N, ...], got {found}. "
-                "From load_images(), pass data.train; divide 8-bit images by 255."
-            )
-        if x.ndim < 2 or len(x) == 0:
-            raise ValueError(f"{name} must have shape [N, ...] with N of at least 1, got {list(x.shape)}")
-        if not all(extreme.isfinite() for extreme in torch.aminmax(x)):  # NaN is passed on
-            raise ValueError(f"{name} contains infinite or missing values (NaN). Remove them first.")
+    for name, x in {"images": images, **({} if validation is None else {"validation": validation})}.items():
+        check_images(x, name)
         if hasattr(model, "check_data"):
-            model.check_data(x)
+            model.check_data(x, name)
+    return epochs, batch_size
 
 
-def _as_the_model(x: Tensor | None, model: nn.Module, device: torch.device) -> Tensor | None:
-    """On the device, and of the model's precision."""
-    return None if x is None else x.to(device, next(model.parameters()).dtype)
+def batch_sizes(n: int, batch_size: int) -> list[int]:
+    """How many images each step takes; a last one alone joins the batch before it (BatchNorm needs two).
+
+    Args:
+        n: images.
+        batch_size: as many as possible.
+
+    Example:
+        >>> batch_sizes(25, 10), batch_sizes(21, 10)
+        ([10, 10, 5], [10, 11])
+    """
+    sizes = [min(batch_size, n - start) for start in range(0, n, batch_size)]
+    return [*sizes[:-2], sizes[-2] + 1] if len(sizes) > 1 and sizes[-1] == 1 and batch_size > 1 else sizes
 
 
-def _check_finite(sums: dict[str, Tensor], first_step: int) -> None:
+def _check_finite(sums: dict[str, Tensor], first_step: int, model: nn.Module) -> None:
     """Raise NonFiniteLoss for the first step in which a term's sum, of `[S]`, is not finite."""
     finite = torch.stack([total.isfinite() for total in sums.values()])  # [terms, S]
     if finite.all():
         return
     step = int((~finite).any(dim=0).nonzero()[0])
     bad = " and ".join(name for name, fine in zip(sums, finite[:, step].tolist(), strict=True) if not fine)
-    raise NonFiniteLoss(
-        f"{bad} is infinite or not a number at step {first_step + step} (counted from 0). "
+    advice = (
         "Try a smaller lr, long_run=LongRun(clip_norm=100), or look at the network's outputs for this batch."
+        if first_step + step
+        else "It is the first step, so it is not the learning rate: are the data scaled? Divide 8-bit images by 255; "
+        "standardise tables, (x - x.mean(0)) / x.std(0)."
     )
+    if any(not p.isfinite().all() for p in model.parameters()):
+        advice += " The weights are spoilt: build a new model."
+    raise NonFiniteLoss(f"{bad} is infinite or not a number at step {first_step + step} (from 0). {advice}")

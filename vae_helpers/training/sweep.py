@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..device import pick_device
 from ..objectives.elbo import elbo
 from .history import History
-from .loop import fit
+from .loop import TrainingInterrupted, fit
 
 
 class StackedLinear(nn.Module):
@@ -82,6 +82,8 @@ def fit_sweep(
     stacked = {name: StackedLinear(of_all) for name, of_all in layers.items()}
     for name, layer in stacked.items():
         stack.set_submodule(name, layer)
+    if hasattr(stack, "check_data"):
+        stack.check_data = models[0].check_data  # of one model: the stack takes M batches at a time
 
     where = {"device": pick_device(options.get("device")), "dtype": next(stack.parameters()).dtype}
     per_model = {name: torch.as_tensor(values, **where) for name, values in (settings or {}).items()}
@@ -92,12 +94,17 @@ def fit_sweep(
         value = result if isinstance(result, Tensor) else result.value
         return value.unflatten(0, (count, len(x))).sum(0)
 
-    history = fit(stack, images, summed, **options)
-    for name, layer in stacked.items():
-        layer.unstack(layers[name])
-    for model in models:
-        model.to(where["device"]).eval()
-    return history
+    try:
+        return fit(stack, images, summed, **options)
+    except TrainingInterrupted:
+        for model in models:
+            model.history = stack.history
+        raise
+    finally:
+        for name, layer in stacked.items():
+            layer.unstack(layers[name])
+        for model in models:
+            model.to(where["device"]).eval()
 
 
 def _linear_layers(models: Sequence[nn.Module]) -> dict[str, list[nn.Linear]]:
@@ -112,10 +119,12 @@ def _linear_layers(models: Sequence[nn.Module]) -> dict[str, list[nn.Linear]]:
             raise ValueError(f"the models must have the same layer sizes, got {sizes} and {theirs}")
         buffers = dict(other.named_buffers())
         for name, buffer in first.named_buffers():
-            if not torch.equal(buffer, buffers[name]):
+            if not torch.equal(buffer.nan_to_num(), buffers[name].nan_to_num()):
                 raise ValueError(f"the models differ in {name}, and only linear layers can be stacked")
     layers = {}
     for name, module in first.named_modules():
+        if getattr(module, "follows", False):
+            raise TypeError(f"{name} = {module} follows the batches, and would be one for all models: train with fit()")
         if isinstance(module, nn.Linear) and module.bias is not None:
             layers[name] = [model.get_submodule(name) for model in models]
         elif list(module.parameters(recurse=False)):

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 
-def check_codes(codes: Tensor, classes: Tensor) -> None:
-    """Refuse arrays that no score can be taken of.
+def check_codes(codes: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+    """Both arrays on the CPU, where there is float64, if a score can be taken of them.
 
     Args:
         codes: `[N, L]`, real and finite.
@@ -16,13 +16,14 @@ def check_codes(codes: Tensor, classes: Tensor) -> None:
         TypeError: for codes and classes in the wrong order.
 
     Example:
-        >>> check_codes(torch.zeros(2, 3), torch.tensor([[0], [1]]))
+        >>> codes, classes = check_codes(torch.zeros(2, 3), torch.tensor([[0], [1]]))
     """
     if codes.ndim != 2 or classes.ndim != 2 or len(codes) != len(classes):
         raise ValueError(
             f"codes must be [N, L] and classes [N, F], of the same N images, got {list(codes.shape)} and "
             f"{list(classes.shape)}"
         )
+    codes, classes = codes.cpu(), classes.cpu()
     if classes.is_floating_point() or not codes.is_floating_point():
         raise TypeError(
             f"codes are real numbers and classes whole ones (the order is codes, classes), got {codes.dtype} "
@@ -32,6 +33,7 @@ def check_codes(codes: Tensor, classes: Tensor) -> None:
         raise ValueError("codes contain infinite or missing values (NaN)")
     if (constant := (classes == classes[0]).all(0)).any():
         raise ValueError(f"factor {int(constant.nonzero()[0])} has the same class in every image; leave it out")
+    return codes, classes
 
 
 def gap(scores: Tensor) -> Tensor:
@@ -71,7 +73,7 @@ def cut(code: Tensor, bins: int) -> Tensor:
         tensor([0, 1, 0, 1])
     """
     code = code.double().contiguous()
-    first = -(-torch.arange(1, bins, device=code.device) * len(code) // bins)  # rounded up
+    first = -(-torch.arange(1, bins) * len(code) // bins)  # rounded up
     edges = code.sort().values[first.clamp(max=len(code) - 1)]
     return torch.bucketize(code, edges, right=True)
 

@@ -41,22 +41,22 @@ def dci(codes: Tensor, classes: Tensor, bins: int = 20) -> DCI:
         >>> dci(classes.float(), classes, bins=4).disentanglement > 0.99
         tensor(True)
     """
-    check_codes(codes, classes)
+    codes, classes = check_codes(codes, classes)
     if min(codes.shape[1], classes.shape[1]) < 2:
         raise ValueError(f"at least two codes and two factors are needed, got {codes.shape[1]} and {classes.shape[1]}")
     steps = torch.stack([torch.nn.functional.one_hot(cut(code, bins), bins) for code in codes.T], 1)
     steps = steps.double() - steps.double().mean(0)  # [N, L, bins]
     v = standardised(classes)
-    order = torch.randperm(len(v), generator=torch.Generator().manual_seed(0)).to(v.device)
+    order = torch.randperm(len(v), generator=torch.Generator().manual_seed(0))
     fitted, held_out = order.tensor_split(2)
     X = steps[fitted].flatten(1)
-    ridge = 1e-3 * len(X) * torch.eye(X.shape[1], dtype=X.dtype, device=X.device)  # steps are collinear
+    ridge = 1e-3 * len(X) * torch.eye(X.shape[1], dtype=X.dtype)  # steps are collinear
     solved = torch.linalg.solve(X.T @ X + ridge, X.T @ v[fitted])
     weights = solved.unflatten(0, steps.shape[1:])  # [L, bins, F]
     parts = torch.einsum("nlb,lbf->nlf", steps, weights)
     importance = parts.var(0)  # [L, F]
     rest = (v - parts.sum(1))[held_out].square().mean(0) / v[held_out].var(0, correction=0)
-    weight = importance.sum(1) / importance.sum()
+    weight = importance.sum(1) / importance.sum().clamp(min=1e-12)  # codes that tell nothing weigh nothing
     return DCI((weight * _concentration(importance)).sum(), _concentration(importance.T).mean(), 1 - rest)
 
 

@@ -33,17 +33,17 @@ def factor_vae_score(
         >>> factor_vae_score(classes.float(), classes)
         tensor(1., dtype=torch.float64)
     """
-    check_codes(codes, classes)
+    codes, classes = check_codes(codes, classes)
     rng = torch.Generator().manual_seed(0)
     alive = codes.var(0) > threshold
     factors = classes.shape[1]
     if not alive.any():
         return torch.tensor(1 / factors)
     z = codes[:, alive] / codes[:, alive].std(0)
-    fixed = torch.randint(factors, (votes,), generator=rng).to(z.device)
-    value = classes[torch.randint(len(z), (votes,), generator=rng).to(z.device), fixed]  # as often as it occurs
+    fixed = torch.randint(factors, (votes,), generator=rng)
+    value = classes[torch.randint(len(z), (votes,), generator=rng), fixed]  # as often as it occurs
     shares = classes.T[fixed] == value[:, None]  # [votes, N]: the images that have it
-    rows = torch.multinomial(shares.float().cpu(), batch, replacement=True, generator=rng).to(z.device)
+    rows = torch.multinomial(shares.float(), batch, replacement=True, generator=rng)
     stillest = z[rows].var(1).argmin(1)  # [votes]
     table = counts(stillest[: votes // 2], fixed[: votes // 2], (z.shape[1], factors))
     return (table.argmax(1)[stillest[votes // 2 :]] == fixed[votes // 2 :]).double().mean()

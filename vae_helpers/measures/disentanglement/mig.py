@@ -29,7 +29,7 @@ def mutual_information(codes: Tensor, classes: Tensor, bins: int = 20) -> Tensor
         >>> mutual_information(classes.float(), classes, bins=2)  # log 2
         tensor([[0.6931]], dtype=torch.float64)
     """
-    check_codes(codes, classes)
+    codes, classes = check_codes(codes, classes)
     binned = [cut(code, bins) for code in codes.T]
     rows = []
     for b in binned:
@@ -42,6 +42,9 @@ def mig(codes: Tensor, classes: Tensor, bins: int = 20) -> Tensor:
     """Mutual information gap of every factor; the published score is its mean. Chen et al. (2018), eq. 6.
 
         (largest - second largest I(z_l; v_f)) / H(v_f), over codes l
+
+    Codes are cut into bins of equal count. Where these do not fit the classes, a bin holds two of them, and even a
+    code that tells the factor perfectly scores less than 1: 0.94 with 3 classes and 20 bins, 0.77 with 32 classes.
 
     Args:
         codes: `[N, L]`, L of at least 2.

@@ -26,6 +26,6 @@ def sap(codes: Tensor, classes: Tensor) -> Tensor:
         >>> sap(torch.cat([classes, torch.zeros(100, 1)], 1), classes)
         tensor([1.], dtype=torch.float64)
     """
-    check_codes(codes, classes)
+    codes, classes = check_codes(codes, classes)
     z, v = standardised(codes), standardised(classes)
     return gap((z.T @ v / len(z)).square())

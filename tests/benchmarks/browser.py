@@ -1,9 +1,9 @@
-"""Open a notebook as a learner does: `make lab`, a real browser, run all cells, move the first slider.
+"""Open a notebook as a learner does: `make lab`, a real browser, no pop-up, run all cells, move the first slider.
 
     python tests/benchmarks/browser.py [notebook] [--screenshot build/browser.png]
 
 Needs the extra `browser` (`pip install -e '.[browser]'`) and a Chromium of the system's. Exits with an
-AssertionError if a cell fails, or if the slider's picture stays as it was.
+AssertionError if a cell fails, if the slider's picture stays as it was, or if JupyterLab asks or warns of something.
 """
 
 import argparse
@@ -36,6 +36,8 @@ def run_notebook(page: Page, address: str, timeout: float) -> None:
     """Open the notebook at `address`, run all its cells, and check that none of them fails."""
     page.goto(address)
     page.wait_for_function(IDLE, timeout=60_000)
+    page.wait_for_timeout(2000)
+    assert not (asked := page.locator(".Toastify__toast, .jp-Dialog").all_inner_texts()), asked
     for command in ("editmenu:clear-all", "runmenu:run-all"):  # what is seen was computed now
         page.evaluate(f"() => {{ window.jupyterapp.commands.execute('{command}'); }}")
         page.wait_for_timeout(500)
@@ -97,6 +99,8 @@ def main() -> None:
             page.screenshot(path=options.screenshot)
             print(f"{options.notebook}: no errors; screenshot in {os.path.relpath(options.screenshot)}")
             browser.close()
+            warnings = options.screenshot.with_suffix(".log").read_text()
+            assert "WARN" not in warnings and "[W " not in warnings, warnings
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()

@@ -1,5 +1,6 @@
 """The continuous Bernoulli, exact for every logit. torch's own clamps its probabilities (pytorch#72525)."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -7,7 +8,8 @@ from torch import Tensor
 from torch import distributions as td
 from torch.distributions import constraints
 
-SMALL = 0.5  # below it a power series, exact to float64, takes the place of formulas that cancel
+SMALL = 0.5  # up to here a power series, exact to float64, takes the place of formulas that cancel
+BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)  # the numbers B_2, B_4, ...
 
 
 class ContinuousBernoulliPixel(td.Distribution):
@@ -34,29 +36,31 @@ class ContinuousBernoulliPixel(td.Distribution):
         return ContinuousBernoulliPixel(self.logits.expand(batch_shape), validate_args=False)
 
     @property
+    def t(self) -> Tensor:
+        return torch.where(self.logits > 0, self.logits, -self.logits)  # abs() has no gradient at 0
+
+    @property
     def mean(self) -> Tensor:
-        return self._from_preferred_end(mean_distance(self.logits.abs()))
+        return self._from_preferred_end(mean_distance(self.t))
 
     @property
     def variance(self) -> Tensor:
-        t = self.logits.abs()
-        small, t = t < SMALL, t.clamp(min=SMALL)
-        s = self.logits.square()
-        series = 1 / 12 + s * (-1 / 240 + s * (1 / 6048 + s * (-1 / 172800 + s / 5322240)))
-        return torch.where(small, series, t**-2 - torch.exp(-t) / torch.expm1(-t).square())
+        small, large = _both_sides(self.t)
+        exact = large**-2 - torch.exp(-large) / torch.expm1(-large).square()
+        return torch.where(self.t < SMALL, -_series(small, derivative=2), exact)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         u = torch.rand(shape, dtype=self.logits.dtype, device=self.logits.device)
-        t = self.logits.abs().expand(shape)
-        tiny, safe = t < 1e-3, t.clamp(min=1e-3)
+        u, t = torch.where(self.logits > 0, 1 - u, u), self.t.expand(shape)  # so that x is smooth in the logit
+        tiny, safe = t.clamp(max=1e-3), t.clamp(min=1e-3)
         exact = -torch.log1p(u * torch.expm1(-safe)) / safe  # the inverse of (1 - e^-td) / (1 - e^-t)
-        return self._from_preferred_end(torch.where(tiny, u - t * u * (1 - u) / 2, exact).clamp(0, 1))
+        return self._from_preferred_end(torch.where(t < 1e-3, u - tiny * u * (1 - u) / 2, exact).clamp(0, 1))
 
     def log_prob(self, x: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(x)
-        t = self.logits.abs()
+        t = self.t
         return log_peak(t) - t * torch.where(self.logits > 0, 1 - x, x)
 
     def _from_preferred_end(self, distance: Tensor) -> Tensor:
@@ -76,9 +80,8 @@ def log_peak(t: Tensor) -> Tensor:
         >>> log_peak(torch.tensor([0.0, 1.0, 20.0]))
         tensor([0.0000, 0.4587, 2.9957])
     """
-    small, safe, s = t < SMALL, t.clamp(min=SMALL), t.square()
-    terms = s * (-1 / 24 + s * (1 / 2880 + s * (-1 / 181440 + s * (1 / 9676800 - s / 479001600))))
-    return torch.where(small, t / 2 + terms, safe.log() - torch.log(-torch.expm1(-safe)))
+    small, large = _both_sides(t)
+    return torch.where(t < SMALL, small / 2 + _series(small), large.log() - torch.log(-torch.expm1(-large)))
 
 
 def mean_distance(t: Tensor) -> Tensor:
@@ -94,6 +97,22 @@ def mean_distance(t: Tensor) -> Tensor:
         >>> mean_distance(torch.tensor([0.0, 100.0]))
         tensor([0.5000, 0.0100])
     """
-    small, safe, s = t < SMALL, t.clamp(min=SMALL), t.square()
-    terms = t * (-1 / 12 + s * (1 / 720 + s * (-1 / 30240 + s * (1 / 1209600 - s / 47900160))))
-    return torch.where(small, 0.5 + terms, 1 / safe + torch.exp(-safe) / torch.expm1(-safe))
+    small, large = _both_sides(t)
+    exact = 1 / large + torch.exp(-large) / torch.expm1(-large)
+    return torch.where(t < SMALL, 0.5 + _series(small, derivative=1), exact)
+
+
+def _both_sides(t: Tensor) -> tuple[Tensor, Tensor]:
+    """t for the series and t for the formula, each kept where it is right: the other's gradient must be finite, too."""
+    limit = torch.full_like(t, SMALL)
+    return torch.where(t < SMALL, t, limit), torch.where(t < SMALL, limit, t)
+
+
+def _series(t: Tensor, derivative: int = 0) -> Tensor:
+    """-sum_n B_2n t^2n / (2n (2n)!), which is log(t / (1 - e^-t)) - t/2, or a derivative of it."""
+    powers = range(2, 2 * len(BERNOULLI) + 1, 2)
+    factors = [-b / (n * math.factorial(n)) * math.perm(n, derivative) for n, b in zip(powers, BERNOULLI, strict=True)]
+    total, s = torch.zeros_like(t), t.square()
+    for factor in reversed(factors):  # Horner's rule in t^2
+        total = factor + s * total
+    return total * t ** (2 - derivative)

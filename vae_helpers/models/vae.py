@@ -115,9 +115,11 @@ class VAE(nn.Module):
     def check_data(self, x: Tensor, name: str = "images") -> None:
         """Raise ValueError for data `[N, ...]` that the likelihood does not describe, or of another shape."""
         self.likelihood.check_data(x)
+        few = like_the_model(x[:64], self)
+        far = 100 * torch.randn(64, self.latent_dim, generator=torch.Generator().manual_seed(0))
         with evaluating(self):
-            few = like_the_model(x[:64], self)
-            parameters = self.decoder(torch.zeros(self.posterior(few).batch_shape[:1] + (self.latent_dim,)).to(few))
+            self.posterior(few)
+            parameters = self.decoder(like_the_model(far, self))  # codes far out, where only a sigmoid keeps to [0, 1]
         check_fit_for(x, parameters.shape[1:], name)
         self.likelihood.check_parameters(parameters)
 

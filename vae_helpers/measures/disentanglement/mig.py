@@ -62,5 +62,6 @@ def mig(codes: Tensor, classes: Tensor, bins: int = 20) -> Tensor:
         >>> mig(torch.cat([classes, torch.zeros(100, 1)], 1), classes, bins=2)
         tensor([1.0000], dtype=torch.float64)
     """
+    codes, classes = check_codes(codes, classes)
     gaps = gap(mutual_information(codes, classes, bins))
     return gaps / torch.stack([entropy(v.unique(return_counts=True)[1] / len(v)) for v in classes.T])

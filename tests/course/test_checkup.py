@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from vae_helpers.course import checkup
-from vae_helpers.data.images import RAW_FILES
+from vae_helpers.data.raw_files import RAW_FILES
 
 
 def lines(capsys):

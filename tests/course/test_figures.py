@@ -32,7 +32,9 @@ def test_image_grid():
     figures.image_grid(torch.rand(6, 1, 5, 4), ax, columns=3, title="six")
     rows, columns = ax.images[0].get_array().shape
     assert (rows, columns) == (2 * 5 + 3, 3 * 4 + 4) and ax.get_title() == "six"
-    with pytest.raises(ValueError, match=r"\[N, 1, H, W\], got \[6, 5, 4\]"):
+    figures.image_grid(torch.rand(6, 3, 5, 4).double(), ax, columns=3)
+    assert ax.images[1].get_array().shape == (2 * 5 + 3, 3 * 4 + 4, 3)
+    with pytest.raises(ValueError, match=r"\[N, 3, H, W\], got \[6, 5, 4\]"):
         figures.image_grid(torch.rand(6, 5, 4), ax)
     plt.close(fig)
 

@@ -3,6 +3,7 @@
 import errno
 import gzip
 import hashlib
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 
-from vae_helpers.data import download
+from vae_helpers.data import download, raw_files
 from vae_helpers.data import images as data_images
 from vae_helpers.data.download import DownloadError
-from vae_helpers.data.images import RAW_FILES, CorruptDataError, load_images, missing_files
+from vae_helpers.data.images import load_images
+from vae_helpers.data.raw_files import RAW_FILES, CorruptDataError, missing_files
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 
@@ -31,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_DATA_DIR", str(tmp_path / "data"))
     for name, (n, *size) in list(RAW_FILES.items()):
         monkeypatch.setitem(RAW_FILES, name, (60 if n == 60_000 else 20, *size))
-    return data_images.raw_folder("mnist")
+    return raw_files.raw_folder("mnist")
 
 
 @pytest.fixture
@@ -85,9 +87,9 @@ def test_missing_data_says_what_to_do(folder):
 
 def test_a_relative_folder_starts_at_the_repository(monkeypatch):
     monkeypatch.setenv("VAE_DATA_DIR", "some/folder")
-    assert data_images.data_dir() == data_images.ROOT / "some/folder"
+    assert raw_files.data_dir() == data_images.ROOT / "some/folder"
     monkeypatch.delenv("VAE_DATA_DIR")
-    assert data_images.data_dir() == data_images.ROOT / "data"
+    assert raw_files.data_dir() == data_images.ROOT / "data"
 
 
 @pytest.mark.parametrize(
@@ -103,10 +105,23 @@ def test_a_relative_folder_starts_at_the_repository(monkeypatch):
             "0000003b .* 0000003c .* was expected",
         ),
         (IMAGES, lambda whole: b"\n<!DOCTYPE html><html>Log in</html>", "a web page"),
-        (LABELS, gzip.compress, "gunzip"),
+        (LABELS, lambda whole: gzip.compress(whole)[:-9], "cannot be unpacked"),
+        (LABELS, lambda whole: whole[:8] + bytes(len(whole) - 8), "only 1 of the ten labels occur"),
+        (IMAGES, lambda whole: whole[:16] + bytes(len(whole) - 16), "every pixel in it is 0"),
         (LABELS, lambda whole: whole[:-1] + b"\x0a", "a label is 10"),
     ],
-    ids=["empty", "truncated", "too long", "wrong magic", "wrong count", "html", "packed", "label"],
+    ids=[
+        "empty",
+        "truncated",
+        "too long",
+        "wrong magic",
+        "wrong count",
+        "html",
+        "packed",
+        "one label",
+        "blank",
+        "label",
+    ],
 )
 def test_a_damaged_file_is_named(tiny_mnist, file, spoil, complaint):
     path = tiny_mnist / file
@@ -115,6 +130,30 @@ def test_a_damaged_file_is_named(tiny_mnist, file, spoil, complaint):
         with pytest.raises(CorruptDataError, match=complaint) as error:
             load_images(name)
         assert str(path) in str(error.value) and "make data" in str(error.value)
+
+
+@pytest.mark.parametrize("spelled", [lambda f: f.replace("-idx", ".idx"), lambda f: f"{f}.gz", lambda f: f])
+def test_other_spellings_and_packed_files_are_read(tiny_mnist, spelled):
+    expected = load_images("mnist")
+    for name in RAW_FILES:
+        content = (tiny_mnist / name).read_bytes()
+        (tiny_mnist / name).unlink()
+        (tiny_mnist / spelled(name)).write_bytes(
+            gzip.compress(content) if spelled(name) != name.replace("-idx", ".idx") else content
+        )
+    assert torch.equal(load_images("mnist").train, expected.train) and load_images().name == "mnist"
+
+
+@pytest.mark.parametrize("below", ["MNIST", "MNIST/raw"])
+def test_a_folder_that_is_named_too_deep_is_understood(tiny_mnist, monkeypatch, below):
+    monkeypatch.setenv("VAE_DATA_DIR", str(tiny_mnist.parents[1] / below))
+    assert load_images().name == "mnist" and missing_files("fashion_mnist")
+
+
+def test_where_nothing_was_found_is_said(few_strokes, monkeypatch, capsys):
+    monkeypatch.setenv("VAE_DATA_DIR", "no/such/folder")
+    load_images()
+    assert "MNIST is not in VAE_DATA_DIR=no/such/folder" in capsys.readouterr().out
 
 
 # --- strokes and their cache ---
@@ -128,12 +167,14 @@ def test_strokes_come_with_labels_and_factors(few_strokes):
     assert not torch.equal(images.train[:10], images.test)
 
 
-@pytest.mark.parametrize("damage", [None, b"", b"PK\x03\x04 and no more"])
+@pytest.mark.parametrize("damage", [None, b"", b"PK\x03\x04 and no more", "few"])
 def test_strokes_are_read_from_a_whole_cache_only(few_strokes, monkeypatch, damage):
     first = load_images("strokes")
     assert [path.exists() for path in few_strokes] == [True, False]
     if damage is None:
         monkeypatch.setattr(data_images, "draw_strokes", None)  # it is not called again
+    elif damage == "few":
+        torch.save([data_images.draw_strokes(n, seed) for n, seed in ((20, 0), (10, 1))], few_strokes[0])
     else:
         few_strokes[0].write_bytes(damage)
     again = load_images("strokes")
@@ -274,6 +315,16 @@ def test_a_failed_download_says_why_and_leaves_nothing(folder, mirror, answer, c
     assert everything_in(folder.parents[2]) == []
 
 
+def test_a_mirror_that_stalls_leaves_time_for_the_next(mirror, monkeypatch):
+    _, checksums = download._addresses("mnist")
+    with socket.create_server(("127.0.0.1", 0)) as stalled:  # takes the connection and never answers
+        url = f"http://127.0.0.1:{stalled.getsockname()[1]}"
+        monkeypatch.setattr(download, "_addresses", lambda name: ([mirror.url + "/"], checksums))
+        lines = []
+        download.download("mnist", 20, url, report=lines.append)
+    assert not missing_files("mnist") and len(lines) == 4 and "file 1 of 4" in lines[0]
+
+
 def test_a_dead_mirror_is_passed_over(mirror, monkeypatch):
     _, checksums = download._addresses("mnist")
     monkeypatch.setattr(download, "_addresses", lambda name: ([mirror.url + "/"], checksums))
@@ -324,7 +375,8 @@ def test_the_command_line(folder, mirror, capsys):
     assert "What to do next" in capsys.readouterr().err
     assert download.main([*failing, "--try"]) == 0
     out, err = capsys.readouterr()
-    assert out.count("\n") == 1 and "drawn digits will be used" in out and not err
+    assert out.splitlines()[0].startswith("fetching mnist, file 1 of 4") and out.count("\n") == 2 and not err
+    assert "drawn digits will be used" in out
     mirror.answer = answer
     assert download.main(failing) == 0
     assert not missing_files("mnist")
@@ -346,7 +398,7 @@ def test_real_mnist():
     assert min(seconds) < 1
     assert images.train.shape == (60_000, 1, 28, 28) and images.test.shape == (10_000, 1, 28, 28)
     assert images.train.min() == 0 and images.train.max() == 1
-    reference = MNIST(data_images.data_dir(), train=False, download=False)
+    reference = MNIST(raw_files.data_dir(), train=False, download=False)
     assert torch.equal(images.test[:, 0].mul(255).round().byte(), reference.data)
     assert torch.equal(images.test_labels, reference.targets)
     assert images.train_labels.bincount().tolist() == [
@@ -355,7 +407,7 @@ def test_real_mnist():
 
 
 def test_torchvision_still_has_the_addresses():
-    for name in data_images.FOLDERS:
+    for name in raw_files.FOLDERS:
         mirrors, checksums = download._addresses(name)
         assert all(mirror.startswith("http") and mirror.endswith("/") for mirror in mirrors)
         assert sorted(checksums) == sorted(f"{file}.gz" for file in RAW_FILES)

@@ -186,3 +186,18 @@ def test_what_cannot_be_scored(score, codes, classes, error, message):
 def test_one_code_leaves_no_gap(score):
     with pytest.raises(ValueError, match="at least two codes"):
         score(PERFECT[:, :1], CLASSES)
+
+
+def test_codes_that_tell_nothing_score_nothing():
+    """Not even NaN: no importance is shared out."""
+    score = dci(torch.zeros(1000, 4), torch.randint(0, 5, (1000, 2)))
+    assert score.disentanglement == 0 and score.completeness == 0
+
+
+@pytest.mark.parametrize(("classes", "expected"), [(2, 1.0), (20, 1.0), (3, 0.944), (32, 0.77)])
+def test_what_bins_of_equal_count_do_to_a_perfect_code(classes, expected):
+    """As the docstring of `mig` says: a bin that two classes share tells less of them."""
+    v = torch.arange(classes * 4000) % classes
+    codes = torch.stack([v + 0.01 * torch.randn(len(v)), torch.randn(len(v))], 1)
+    # the second code's chance information, (bins - 1) (classes - 1) / (2 N H), is below 0.002
+    assert mig(codes, v[:, None]).item() == pytest.approx(expected, abs=0.01)

@@ -1,5 +1,7 @@
 """Densities and KLs against torch.distributions and scipy, in float64, on non-square shapes."""
 
+import math
+
 import pytest
 import scipy.stats
 import torch
@@ -8,7 +10,17 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from vae_helpers import bernoulli_log_prob, gaussian_log_prob, kl_to_standard_normal
+from vae_helpers import (
+    VAE,
+    MLPDecoder,
+    bernoulli_log_prob,
+    elbo,
+    gaussian_log_prob,
+    kl_per_dimension,
+    kl_to_standard_normal,
+    log_weights,
+)
+from vae_helpers import Bernoulli as BernoulliLikelihood
 from vae_helpers.models.latent_distributions import kl_to_prior
 
 # float64 keeps about 16 digits; the sums below have under 100 terms of similar size.
@@ -133,3 +145,26 @@ def test_samples_broadcast_against_data():
 def test_event_shapes_that_would_broadcast_silently_are_refused(call):
     with pytest.raises(ValueError, match="event_dims|must be the same"):
         call()
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_an_error_of_zero_stays_zero_however_small_sigma(shape):
+    """exp(-log_var) overflows below -88.7 in float32, and 0 times infinity is not a number."""
+    for log_var in (-80.0, -100.0, -170.0, -300.0):
+        got = gaussian_log_prob(torch.zeros(3), torch.zeros(3), torch.full(shape, log_var))
+        torch.testing.assert_close(got, torch.tensor(-1.5 * (math.log(2 * math.pi) + log_var)))
+    x = torch.tensor([1e-20, 0.0, 0.0])  # where it still can be represented, an error counts in full
+    expected = gaussian_log_prob(x.double(), torch.zeros(3).double(), torch.full(shape, -95.0).double())
+    got = gaussian_log_prob(x, torch.zeros(3), torch.full(shape, -95.0))
+    torch.testing.assert_close(got, expected.float(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("log_var", [-104.0, -204.0, -210.0, -1e4, 40.0])
+def test_the_kl_of_a_vae_is_that_of_log_var_itself(log_var):
+    """sigma = exp(log_var / 2) underflows in float32 at about -206; the KL does not go through it."""
+    mu = torch.tensor([[1.0, -2.0]])
+    model = VAE(lambda x: (mu, torch.full((1, 2), log_var)), MLPDecoder(2, (3,)), BernoulliLikelihood(), 2)
+    exact = sum(0.5 * (m**2 + math.expm1(log_var) - log_var) for m in (1.0, -2.0))
+    assert elbo(model, torch.zeros(1, 3)).kl.item() == pytest.approx(exact, rel=1e-6)
+    assert kl_per_dimension(model, torch.zeros(1, 3)).sum().item() == pytest.approx(exact, rel=1e-6)
+    assert log_weights(model, torch.zeros(1, 3), 4).isfinite().all()

@@ -204,3 +204,10 @@ def test_images_of_another_shape_are_refused():
         Bernoulli()(torch.zeros(2, 1, 3, 2), 3).log_prob(torch.rand(2, 6))
     with pytest.raises(ValueError, match="must be the same"):
         Gaussian()(torch.zeros(2, 1, 3, 2), 3).log_prob(torch.rand(2, 1, 2, 3))
+
+
+def test_rounding_errors_of_resized_images_are_tolerated_and_others_shown_with_their_digits():
+    p = Bernoulli()(torch.zeros(2, 1, 3, 2), 3)
+    p.log_prob(torch.full((2, 1, 3, 2), 1 + 5e-7))
+    with pytest.raises(ValueError, match="from 1.00001 to 1.00001"):
+        p.log_prob(torch.full((2, 1, 3, 2), 1 + 1e-5))

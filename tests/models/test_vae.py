@@ -13,6 +13,8 @@ from vae_helpers import (
     Gaussian,
     MLPDecoder,
     MLPEncoder,
+    evaluate,
+    fit,
     start_at_mean,
 )
 
@@ -118,3 +120,46 @@ def test_what_cannot_start_at_the_mean(kind, likelihood, message):
     model.likelihood = likelihood
     with pytest.raises(TypeError, match=message):
         start_at_mean(model, torch.rand(5, *SHAPE))
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda: MLPEncoder(3, SHAPE, hidden=64), TypeError, r"hidden=\(64,\)"),
+        (lambda: MLPDecoder(3, 8), TypeError, r"shape of one image.*got 8.*MLPDecoder\(latent_dim, data_shape="),
+        (lambda: ConvEncoder(3, 8), TypeError, "shape of one image.*got 8"),
+        (lambda: VAE(MLPEncoder(3), MLPDecoder(3), Gaussian, 3), TypeError, r"likelihood .* write Gaussian\(...\)"),
+        (lambda: VAE(MLPEncoder, MLPDecoder(3), Gaussian(), 3), TypeError, r"encoder .* write MLPEncoder\(...\)"),
+        (lambda: VAE(None, MLPDecoder(3), Gaussian(), 3), TypeError, "encoder must be a module, got NoneType"),
+    ],
+)
+def test_what_a_model_cannot_be_built_of(build, error, message):
+    with pytest.raises(error, match=message):
+        build()
+
+
+@pytest.mark.parametrize("network", [MLPEncoder, ConvEncoder])
+def test_images_of_another_size_are_named_with_the_line_that_mends_it(network):
+    with pytest.raises(ValueError, match=r"shape \[1, 28, 28\], got \[5, 3, 32, 32\].*data_shape=\(3, 32, 32\)"):
+        network(2)(torch.rand(5, 3, 32, 32))
+
+
+def test_codes_and_reconstructions():
+    model, x = make("mlp"), torch.rand(5, *SHAPE).double()
+    codes = model.encode(x)
+    torch.testing.assert_close(codes, model.posterior(x.float()).mean)
+    torch.testing.assert_close(model.reconstruct(x), model.decode(codes).mean)
+    assert not codes.requires_grad and model.reconstruct(x).shape == x.shape
+
+
+@pytest.mark.parametrize("sigma", ["optimal", "learned"])
+def test_one_sigma_per_channel(sigma):
+    """Two channels with noise of 0.1 and 0.5 about 0: sigma finds both."""
+    scale = torch.tensor([0.1, 0.5]).reshape(2, 1, 1)
+    x = scale * torch.randn(4000, 2, 4, 4)
+    model = VAE(MLPEncoder(1, (2, 4, 4), (4,)), MLPDecoder(1, (2, 4, 4), (4,)), Gaussian(sigma, (2, 1, 1)), 1)
+    fit(model, x, epochs=8, batch_size=100, lr=0.05, progress=False, device="cpu")
+    found = (0.5 * model.likelihood.log_var.detach()).exp()
+    torch.testing.assert_close(found, scale, rtol=0.05, atol=0)
+    entropy = (torch.distributions.Normal(0.0, scale).entropy() * torch.ones(2, 4, 4)).sum().item()
+    assert evaluate(model, x)["value"] == pytest.approx(-entropy, abs=0.5)

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import torch
 
-from ..data.images import (
+from ..data.raw_files import (
     RAW_FILES,
     CorruptDataError,
-    check_raw_file,
     data_dir,
     data_dir_words,
     missing_files,
-    raw_folder,
+    raw_file,
+    read_raw_file,
 )
 from ..device import pick_device
 from ..files import ROOT
@@ -111,7 +111,7 @@ def _data() -> Finding:
         return Finding("data", "drawn digits (strokes) stand in: MNIST is not on disk; `make data` fetches it")
     try:
         for file in RAW_FILES:
-            check_raw_file(raw_folder("mnist") / file)
+            read_raw_file(raw_file("mnist", file))
     except CorruptDataError as error:
         return Finding("data", "MNIST is on disk but damaged", str(error))
     return Finding("data", f"MNIST, in {data_dir_words()}")

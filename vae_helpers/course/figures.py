@@ -110,10 +110,10 @@ def explore(draw: Callable[..., Figure], **sliders: "FloatSlider") -> None:
 
 
 def image_grid(images: Tensor, ax: Axes, columns: int = 10, title: str = "") -> None:
-    """Draw images row by row, ink dark on white.
+    """Draw images row by row; those of one channel ink dark on white, those of three in colour.
 
     Args:
-        images: `[N, 1, H, W]` in [0, 1].
+        images: `[N, 1, H, W]` or `[N, 3, H, W]` in [0, 1].
         ax: to draw on.
         columns: images in a row.
         title: of the axes.
@@ -126,11 +126,12 @@ def image_grid(images: Tensor, ax: Axes, columns: int = 10, title: str = "") -> 
         >>> fig, ax = plt.subplots()
         >>> image_grid(torch.rand(20, 1, 28, 28), ax, title="Noise"); plt.close(fig)
     """
-    if images.ndim != 4 or images.shape[1] != 1:
-        raise ValueError(f"images must be [N, 1, H, W], got {list(images.shape)}")
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(f"images must be [N, 1, H, W] or [N, 3, H, W], got {list(images.shape)}")
     from torchvision.utils import make_grid  # slow to import: only where images are drawn
 
-    grid = make_grid(images.detach().cpu(), nrow=columns, padding=1)[0].numpy()
+    grid = make_grid(images.detach().cpu().float(), nrow=columns, padding=1)
+    grid = grid[0].numpy() if images.shape[1] == 1 else grid.clamp(0, 1).permute(1, 2, 0).numpy()
     ax.imshow(grid, vmin=0, vmax=1, cmap="gray_r", interpolation="nearest")
     ax.set_axis_off()
     ax.set_title(title)

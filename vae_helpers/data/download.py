@@ -5,6 +5,7 @@ on disk only when it is whole: whatever interrupts, nothing half-written is ther
 """
 
 import argparse
+import errno
 import gzip
 import hashlib
 import os
@@ -12,23 +13,27 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from ..files import write_atomically
-from .images import FOLDERS, RAW_FILES, CorruptDataError, check_raw_file, raw_folder
+from .raw_files import FOLDERS, RAW_FILES, CorruptDataError, raw_file, raw_folder, read_raw_file
 
 
 class DownloadError(OSError):
     """A data set could not be fetched or stored; the message says why and what to do next."""
 
 
-def download(name: str, timeout: float = 600.0, mirror: str | None = None) -> Path:
+def download(
+    name: str, timeout: float = 600.0, mirror: str | None = None, report: Callable[[str], object] = lambda line: None
+) -> Path:
     """Fetch what is missing or damaged of a data set.
 
     Args:
         name: "mnist" or "fashion_mnist".
         timeout: seconds for everything together, a name server that never answers included.
         mirror: the address of a folder with the four .gz files, tried before torchvision's own.
+        report: called with a line for each file.
 
     Returns:
         The folder of its raw files.
@@ -45,14 +50,15 @@ def download(name: str, timeout: float = 600.0, mirror: str | None = None) -> Pa
     if name not in FOLDERS:
         raise ValueError(f"{name!r} cannot be downloaded; there are {', '.join(map(repr, FOLDERS))}")
     folder = raw_folder(name)
-    wanted = [file for file in RAW_FILES if not _is_whole(folder / file)]
+    wanted = [file for file in RAW_FILES if not _is_whole(raw_file(name, file))]
     if not wanted:
         return folder
     mirrors, checksums = _addresses(name)
     if mirror:
         mirrors = [mirror.rstrip("/") + "/", *mirrors]
     deadline = time.monotonic() + timeout
-    for file in wanted:
+    for number, file in enumerate(wanted, start=1):
+        report(f"fetching {name}, file {number} of {len(wanted)}: {file}.gz")
         try:
             content = _fetch([f"{mirror}{file}.gz" for mirror in mirrors], checksums[f"{file}.gz"], deadline)
         except OSError as error:
@@ -62,8 +68,9 @@ def download(name: str, timeout: float = 600.0, mirror: str | None = None) -> Pa
             write_atomically(folder / file, lambda temporary, content=content: temporary.write_bytes(content))
         except OSError as error:
             raise DownloadError(
-                f"{name} could not be stored in {folder}: {error.strerror}. Make room there, "
-                "or choose another folder: VAE_DATA_DIR=/some/folder make data"
+                f"{name} could not be stored in {folder}: {error.strerror}. "
+                f"{'Make room there, or choose' if error.errno == errno.ENOSPC else 'Choose'} another folder: "
+                "VAE_DATA_DIR=/some/folder make data"
             ) from error
     return folder
 
@@ -78,24 +85,27 @@ def _addresses(name: str) -> tuple[list[str], dict[str, str]]:
 
 def _is_whole(path: Path) -> bool:
     try:
-        check_raw_file(path)
+        read_raw_file(path)
     except (OSError, CorruptDataError):
         return False
     return True
 
 
 def _fetch(urls: list[str], md5: str, deadline: float) -> bytes:
-    """The unpacked content of the first of `urls` that has the checksum; else OSError."""
+    """The unpacked content of the first of `urls` that has the checksum; else OSError.
+
+    Each has an equal share of the time that is left, so that one which stalls does not use it all.
+    """
     problems = []
-    for url in urls:
+    for number, url in enumerate(urls):
+        left = deadline - time.monotonic()
         try:
-            packed = _get(url, deadline)
+            packed = _get(url, time.monotonic() + left / (len(urls) - number))
             if hashlib.md5(packed, usedforsecurity=False).hexdigest() == md5:
                 return gzip.decompress(packed)
             problems.append(f"{url}: not the file that was expected (its checksum differs)")
         except TimeoutError:
             problems.append(f"{url}: no complete answer in time")
-            break
         except OSError as error:
             problems.append(f"{url}: {error}")
     raise OSError("; ".join(problems))
@@ -157,7 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     for name in options.names:
         try:
-            folder = download(name, options.timeout, options.mirror)
+            folder = download(name, options.timeout, options.mirror, report=print)
         except DownloadError as error:
             if not options.attempt:
                 print(error, file=sys.stderr)

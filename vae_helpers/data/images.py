@@ -14,22 +14,11 @@ import torch
 from torch import Tensor
 
 from ..files import ROOT, write_atomically
+from .raw_files import FOLDERS, RAW_FILES, CorruptDataError, data_dir_words, missing_files, raw_file, read_raw_file
 from .strokes import draw_strokes
 
-FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}  # torchvision's names
 KNOWN = (*FOLDERS, "strokes")
 STROKES = 60_000, 10_000  # as many as MNIST has
-# Raw file: the sizes that its header must give, as in LeCun's idx format.
-RAW_FILES = {
-    "train-images-idx3-ubyte": (60_000, 28, 28),
-    "train-labels-idx1-ubyte": (60_000,),
-    "t10k-images-idx3-ubyte": (10_000, 28, 28),
-    "t10k-labels-idx1-ubyte": (10_000,),
-}
-
-
-class CorruptDataError(ValueError):
-    """A data file is not what it should be; the message names it and says what to do."""
 
 
 class Images(NamedTuple):
@@ -69,7 +58,10 @@ def load_images(name: str | None = None) -> Images:
     why = "drawn from a seed"
     if name is None:
         name = "mnist" if not missing_files("mnist") else "strokes"
-        why += "; MNIST is not on disk, `make data` fetches it" if name == "strokes" else ""
+        if name == "strokes":
+            given = os.environ.get("VAE_DATA_DIR")
+            searched = f"in VAE_DATA_DIR={given}" if given else "on disk"
+            why += f"; MNIST is not {searched}, `make data` fetches it"
     if name == "strokes":
         images, source = _strokes(), why
     else:
@@ -78,107 +70,16 @@ def load_images(name: str | None = None) -> Images:
     return images
 
 
-def data_dir() -> Path:
-    """`$VAE_DATA_DIR`, counted from the repository root if it is relative; else `data/`.
-
-    Example:
-        >>> data_dir().is_absolute()
-        True
-    """
-    return ROOT / Path(os.environ.get("VAE_DATA_DIR") or "data").expanduser()
-
-
-def data_dir_words() -> str:
-    """`data_dir()` as it may stand in a stored notebook: without this machine's paths.
-
-    Example:
-        >>> data_dir_words() in ("$VAE_DATA_DIR", "data/")
-        True
-    """
-    return "$VAE_DATA_DIR" if os.environ.get("VAE_DATA_DIR") else "data/"
-
-
-def raw_folder(name: str) -> Path:
-    """Where the four raw files of a data set lie, as torchvision has it.
-
-    Args:
-        name: "mnist" or "fashion_mnist".
-
-    Example:
-        >>> raw_folder("mnist").parts[-2:]
-        ('MNIST', 'raw')
-    """
-    return data_dir() / FOLDERS[name] / "raw"
-
-
-def missing_files(name: str) -> list[Path]:
-    """The raw files of a data set that are not on disk.
-
-    Args:
-        name: "mnist" or "fashion_mnist".
-
-    Example:
-        >>> all(not path.exists() for path in missing_files("mnist"))
-        True
-    """
-    return [path for file in RAW_FILES if not (path := raw_folder(name) / file).is_file()]
-
-
-def check_raw_file(path: Path) -> None:
-    """Refuse a raw file that has not the header and length of `RAW_FILES`.
-
-    The pixels are not compared: a restored or re-labelled MNIST is as welcome as the original.
-
-    Args:
-        path: the file.
-
-    Raises:
-        CorruptDataError: saying what it is instead.
-
-    Example:
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = Path(folder, "t10k-labels-idx1-ubyte")
-        ...     _ = path.write_bytes(bytes.fromhex("00000801 00002710") + bytes(10_000))
-        ...     check_raw_file(path)
-    """
-    shape = RAW_FILES[path.name]
-    expected = b"".join(n.to_bytes(4, "big") for n in (0x0800 + len(shape), *shape))  # 08: unsigned bytes
-    size = len(expected) + torch.Size(shape).numel()
-    found = path.stat().st_size
-    with open(path, "rb") as file:
-        header = file.read(len(expected))
-    if header.lstrip()[:1] == b"<":
-        raise _corrupt(path, "a web page, perhaps the log-in page of a network")
-    if header[:2] == b"\x1f\x8b":
-        raise _corrupt(path, "still packed: unpack it with gunzip")
-    if found != size:
-        raise _corrupt(path, f"{found:,} bytes, and {size:,} were expected")
-    if header != expected:
-        raise _corrupt(path, f"its header is {header.hex(' ', 4)}, and {expected.hex(' ', 4)} was expected")
-
-
-def _corrupt(path: Path, found: str) -> CorruptDataError:
-    return CorruptDataError(f"{path} is damaged: {found}. `make data` puts a whole one in its place.")
-
-
 def _read(name: str) -> Images:
-    """Read `name` through torchvision, every file checked first."""
-    from torchvision.datasets.mnist import read_image_file, read_label_file  # slow: only where needed
-
+    """Read a data set, every file checked."""
     if missing := missing_files(name):
         raise FileNotFoundError(
             f"{name} is not on disk: {missing[0]} is missing. Fetch it with `make data`, or set "
             f"VAE_DATA_DIR to the folder that holds {FOLDERS[name]}/raw, or draw digits instead: "
             'load_images("strokes").'
         )
-    tensors = []
-    for path in (raw_folder(name) / file for file in RAW_FILES):
-        check_raw_file(path)
-        tensors.append((read_image_file if "images" in path.name else read_label_file)(str(path)))
-        if "labels" in path.name and tensors[-1].max() > 9:
-            raise _corrupt(path, f"a label is {tensors[-1].max()}, and 0 to 9 were expected")
-    train, train_labels, test, test_labels = tensors
-    return Images(_grey(train[:, None]), _grey(test[:, None]), train_labels, test_labels, name)
+    train, train_labels, test, test_labels = (read_raw_file(raw_file(name, file)) for file in RAW_FILES)
+    return Images(_grey(train[:, None]), _grey(test[:, None]), train_labels.long(), test_labels.long(), name)
 
 
 def _grey(pixels: Tensor) -> Tensor:
@@ -205,6 +106,8 @@ def _strokes() -> Images:
 
 
 def _drawn(train: tuple[Tensor, dict[str, Tensor]], test: tuple[Tensor, dict[str, Tensor]]) -> Images:
+    if (len(train[0]), len(test[0])) != STROKES:
+        raise CorruptDataError(f"{len(train[0])} + {len(test[0])} strokes, and {STROKES} were expected")
     images, labels = (_grey(train[0]), _grey(test[0])), (train[1]["label"], test[1]["label"])
     return Images(*images, *labels, "strokes", train[1], test[1])
 

@@ -50,7 +50,7 @@ def effective_sample_size(answer: Callable) -> str:
             (1 / w.square().sum(0),
              "The weights are not normalised: multiply all of them by two, and the answer must not change."),
             (w.sum(0) / w.amax(0),
-             "This is the sum of the weights over the largest: another measure, larger than the ESS."),
+             "This is the sum of the weights over the largest: another measure, at most the ESS."),
             (w.sum(1).square() / w.square().sum(1), "The sums are over data points. Samples come first: `[K, B]`."),
             (w.sum(0) / w.square().sum(0),
              "The square of the sum is missing: in logarithms, twice the first logsumexp."),

@@ -59,7 +59,7 @@ def information_gap(answer: Callable) -> str:
         mistakes = [
             (best - second, "The entropies are not used: the gap is a share of what could be known."),
             ((best - second) / best,
-             "It is divided by the largest information. A factor that no code tells would score 1."),
+             "It is divided by the largest information: then chance alone scores, for a factor that no code tells."),
             (best / entropy, "There is no gap: this is the best code alone."),
             ((best - information.amin(0)) / entropy,
              "It is the largest minus the smallest. Which code comes second?"),
@@ -185,8 +185,8 @@ def free_bits_cost(answer: Callable) -> str:
              "a dimension may spend more on one image than on another."),
             (mean.clamp(max=threshold).sum(), "This is the minimum: the cost may not fall below the threshold."),
             ((mean - threshold).clamp(min=0).sum(),
-             "The threshold is subtracted. The value differs by a constant only where KL exceeds it; here the "
-             "cost itself is wanted, max(threshold, KL)."),
+             "The threshold is subtracted: lower by it in every dimension, with the same gradient. Here the cost "
+             "itself is wanted, max(threshold, KL)."),
             (mean.sum(), "There is no threshold in it: this is the rate."),
             (mean.where(mean >= threshold, torch.zeros_like(mean)).sum(),
              "Below the threshold the cost is the threshold, not 0."),

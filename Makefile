@@ -4,7 +4,6 @@
 PYTHON ?= python3
 TESTS ?= tests notebooks
 NB ?= *
-SEEDS ?= 1 2 3 4 5
 NEED_GB ?= 8
 ARGS ?=
 
@@ -63,12 +62,8 @@ notebooks: $(READY) ## execute every notebook and store its outputs
 	    "$$path" && mv "build/$$path" "$$path" || exit 1; \
 	done
 
-seeds: $(READY) ## run every notebook under other seeds too: do its claims hold? (SEEDS="1 2 3 4 5")
-	@mkdir -p build/seeds; for path in notebooks/$(NB).ipynb; do for seed in $(SEEDS); do \
-	  copy="build/seeds/$$(basename "$$path" .ipynb)-$$seed.ipynb"; echo "$$copy"; \
-	  $(PY) -m papermill "$$path" "$$copy" -p SEED $$seed -k python3 --cwd notebooks --no-progress-bar \
-	    >"$$copy.log" 2>&1 || { tail -30 "$$copy.log"; exit 1; }; \
-	done; done
+seeds: $(READY) ## run every notebook under seeds that nobody has tried: do its claims hold? (ARGS="--fresh 10")
+	@$(PY) -m tests.seeds '$(NB)' $(ARGS)
 
 benchmark: $(READY) ## how fast is it? Half an hour with nothing else running; writes tests/benchmarks/results and README.md
 	@$(PY) -m tests.benchmarks.course && $(PY) -m tests.benchmarks.training

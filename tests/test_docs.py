@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import vae_helpers
+from vae_helpers.files import ROOT
 
 NAMES = [module.name for module in pkgutil.walk_packages(vae_helpers.__path__, "vae_helpers.")]
 NAMES = [name for name in NAMES if not re.search(r"exercises\.nb\d\d$", name)]  # checkers: a form of their own
@@ -70,3 +71,10 @@ def test_names_at_the_root_are_those_of_the_rooms(name):
     found = getattr(vae_helpers, name)
     if inspect.isfunction(found) or inspect.isclass(found):
         assert found.__module__.startswith("vae_helpers.") and found.__name__ == name
+
+
+def test_the_readme_s_example_runs():
+    code = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    names = {"dataset": [(torch.rand(3, 32, 32), 0) for _ in range(1100)]}
+    exec(code.replace("epochs=50", "epochs=2, progress=False, device='cpu'"), names)
+    assert names["codes"].shape == (1000, 20) and names["again"].shape == (1000, 3, 32, 32)

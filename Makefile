@@ -26,6 +26,12 @@ help: ## list these commands
 # A folder that was moved or copied runs its own package, not the one of the place where it was installed.
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
+# OpenMP's threads spin while they wait for each other. By default they spin so long that one busy program beside
+# a notebook makes training many times slower; 500 turns cost little on an idle machine. (README, "How fast")
+ifeq ($(GOMP_SPINCOUNT)$(OMP_WAIT_POLICY),)
+export GOMP_SPINCOUNT := 500
+endif
+
 # Jupyter keeps files of its own at home. Where it cannot write there, what make starts has its home in build/.
 READ_ONLY := $(shell for path in .jupyter .ipython .local/share/jupyter/runtime Library/Jupyter/runtime; do \
   path="$$HOME/$$path"; until [ -e "$$path/" ]; do path="$${path%/*}"; done; \

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from vae_helpers import pick_device, seed_everything
-from vae_helpers.device import autocast, reuse_memory
+from vae_helpers import device, pick_device, seed_everything
+from vae_helpers.device import autocast, reuse_memory, spare_busy_cores
 
 
 def test_the_environment_overrides(monkeypatch):
@@ -71,3 +71,39 @@ def test_freed_memory_is_used_again():
     reuse_memory()
     faults()
     assert faults() < 1000
+
+
+@pytest.fixture
+def threads(monkeypatch, tmp_path):
+    """Four cores; returns a function from the number of running programs to the threads that torch is told to use."""
+    told = []
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(device.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(device, "_all_threads", lambda: 4)
+    monkeypatch.setattr(device, "LOAD", tmp_path / "loadavg")
+    monkeypatch.setattr(torch, "set_num_threads", told.append)
+
+    def with_running(n):
+        device.LOAD.write_text(f"0.52 0.58 0.59 {n}/389 2345\n")
+        told.clear()
+        spare_busy_cores()
+        return told
+
+    return with_running
+
+
+def test_busy_cores_are_left_to_others(threads):
+    assert threads(1) == [4]  # this one alone
+    assert threads(2) == [3] and threads(4) == [1] and threads(40) == [1]
+
+
+@pytest.mark.parametrize("name", ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS"])
+def test_who_has_told_openmp_what_to_do_is_left_alone(threads, monkeypatch, name):
+    monkeypatch.setenv(name, "1")
+    assert threads(4) == []
+
+
+def test_elsewhere_than_on_linux_nothing_is_done(threads, monkeypatch, tmp_path):
+    monkeypatch.setattr(device, "LOAD", tmp_path / "nothing")
+    spare_busy_cores()

@@ -368,3 +368,16 @@ def test_the_readme_quotes_what_is_printed(message):
     sources += "".join(path.read_text() for path in (ROOT / "vae_helpers").rglob("*.py"))
     constant = max(re.split(r"\.\.\.|\d[\d.,]*", message), key=len).strip()  # without names and numbers
     assert len(constant) > 8 and (constant in sources or constant.startswith("No module named"))
+
+
+def test_make_and_conda_tame_the_threads_alike():
+    count = CONDA["variables"]["GOMP_SPINCOUNT"]
+    assert re.search(r"^export GOMP_SPINCOUNT := (\d+)$", MAKEFILE, flags=re.MULTILINE).group(1) == str(count)
+    for given, expected in (({}, str(count)), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "PASSIVE"}, "")):
+        clean = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+        rule = 'include Makefile\nshow:\n\t@echo "spin=$$GOMP_SPINCOUNT"\n'
+        command = ["make", "-s", "-f", "-", "show"]
+        run = subprocess.run(
+            command, input=rule, cwd=ROOT, env=clean | given, capture_output=True, text=True, check=True
+        )
+        assert run.stdout.split("spin=")[1].strip() == expected

@@ -4,13 +4,17 @@ import ctypes
 import operator
 import os
 import random
+import time
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
+
+LOAD = Path("/proc/loadavg")
 
 
 def pick_device(name: str | None = None) -> torch.device:
@@ -76,6 +80,33 @@ def reuse_memory() -> None:
         trim_threshold, mmap_threshold = -1, -3  # names and numbers: man 3 mallopt
         mallopt(trim_threshold, 512 * 2**20)
         mallopt(mmap_threshold, 32 * 2**20)  # the largest that glibc takes
+
+
+def spare_busy_cores() -> None:
+    """Leave the cores that other programs use to them, by fewer threads; on an idle machine do nothing.
+
+    OpenMP's threads spin while they wait for each other: with one busy program beside them, training is several to
+    50 times slower. `make` and conda set GOMP_SPINCOUNT, which helps without any change of the results' last digits.
+    This is for kernels that were started in another way. `fit` calls it at the start of every epoch.
+
+    Example:
+        >>> spare_busy_cores()
+    """
+    told = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS")
+    if any(os.environ.get(name) for name in told) or not LOAD.exists():  # only Linux has it
+        return
+    running = []
+    for _ in range(10):
+        running.append(int(LOAD.read_text().split()[3].split("/")[0]))  # programs that run, this one included
+        time.sleep(0.001)
+    most = _all_threads()
+    torch.set_num_threads(max(1, min(most, (os.cpu_count() or 1) - (sorted(running)[5] - 1))))
+
+
+@cache
+def _all_threads() -> int:
+    """How many threads torch took by itself."""
+    return torch.get_num_threads()
 
 
 def seed_everything(seed: int) -> None:

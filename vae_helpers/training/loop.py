@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from ..checks import check_images, like_the_model
 from ..contexts import fitting
-from ..device import pick_device, reuse_memory
+from ..device import pick_device, reuse_memory, spare_busy_cores
 from ..measures.marginal_likelihood import evaluate
 from ..objectives.elbo import elbo
 from .history import History
@@ -106,6 +106,7 @@ def fit(
     try:
         with fitting(model) as after_step:
             for epoch in range(done, 0 if history.stopped else epochs):
+                spare_busy_cores()
                 begun, sums = time.perf_counter(), []  # of every step: each term, summed, left on the device
                 for rows in hooks.shuffled(len(images), device).split(sizes):
                     # the batch, and how far training has come

@@ -59,6 +59,18 @@ def test_each_model_learns_what_it_learns_alone(one_cycle):
     assert (weights(together[0]) - weights(together[1])).abs().max() > 1e-3  # and they do differ
 
 
+def test_the_objective_sees_the_batch_once_per_model():
+    """The first model's rows first: an objective of one's own may take means within a model's rows."""
+    images, seen = torch.rand(7, *SHAPE).double(), []
+
+    def watched(model, x):
+        seen.append(x.unflatten(0, (3, -1)))
+        return without_noise(model, x)
+
+    fit_sweep([small_vae() for _ in range(3)], images, watched, epochs=1, batch_size=7, **QUIET)
+    assert seen[0].shape == (3, 7, *SHAPE) and all(torch.equal(part, seen[0][0]) for part in seen[0])
+
+
 def test_the_noise_is_each_models_own():
     torch.manual_seed(0)
     first = small_vae()

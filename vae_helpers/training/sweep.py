@@ -55,7 +55,8 @@ def fit_sweep(
         models: M of them.
         images: `[N, ...]`.
         objective: as for `fit`, if it treats the images of a batch one by one (`elbo` and `iwae_bound` do;
-            `free_bits` and `beta_tc` take means over a batch, which would be over all models).
+            `free_bits` and `beta_tc` take means over a batch, which would be over all models). It sees the batch
+            M times, `[M B, ...]`, the first model's rows first.
         settings: {keyword of the objective: one number per model}, as in {"beta": [0.5, 1, 4]}.
         options: of `fit`; no `clip_norm`, which would be one norm for all models.
 

@@ -1,5 +1,6 @@
 """Docstrings: every public function says what it takes and gives, with an example that runs."""
 
+import ast
 import doctest
 import inspect
 import pkgutil
@@ -78,3 +79,11 @@ def test_the_readme_s_example_runs():
     names = {"dataset": [(torch.rand(3, 32, 32), 0) for _ in range(1100)]}
     exec(code.replace("epochs=50", "epochs=2, progress=False, device='cpu'"), names)
     assert names["codes"].shape == (1000, 20) and names["again"].shape == (1000, 3, 32, 32)
+
+
+def test_editors_see_the_same_names():
+    stub = ast.parse((ROOT / "vae_helpers" / "__init__.pyi").read_text())
+    seen = {
+        node.module: {alias.asname for alias in node.names} for node in stub.body if isinstance(node, ast.ImportFrom)
+    }
+    assert seen == {home: set(names.split()) for home, names in vae_helpers._HOMES.items()}

@@ -85,15 +85,20 @@ def threads(monkeypatch, tmp_path):
     def with_running(n):
         device.LOAD.write_text(f"0.52 0.58 0.59 {n}/389 2345\n")
         told.clear()
+        device._look_around.cache_clear()  # as if a second had passed
         spare_busy_cores()
         return told
 
     return with_running
 
 
-def test_busy_cores_are_left_to_others(threads):
+def test_busy_cores_are_left_to_others(threads, monkeypatch):
     assert threads(1) == [4]  # this one alone
     assert threads(2) == [3] and threads(4) == [1] and threads(40) == [1]
+    monkeypatch.setattr(device.time, "monotonic", lambda: 7.0)
+    assert threads(3) == [2]
+    spare_busy_cores()
+    assert device._look_around.cache_info().hits == 1  # not again in the same second
 
 
 @pytest.mark.parametrize("name", ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS"])

@@ -6,7 +6,7 @@ import os
 import random
 import time
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -87,7 +87,8 @@ def spare_busy_cores() -> None:
 
     OpenMP's threads spin while they wait for each other: with one busy program beside them, training is several to
     50 times slower. `make` and conda set GOMP_SPINCOUNT, which helps without any change of the results' last digits.
-    This is for kernels that were started in another way. `fit` calls it at the start of every epoch.
+    This is for kernels that were started in another way. `fit` calls it at the start of every epoch, and once a second
+    it looks (for five milliseconds).
 
     Example:
         >>> spare_busy_cores()
@@ -95,12 +96,18 @@ def spare_busy_cores() -> None:
     told = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS")
     if any(os.environ.get(name) for name in told) or not LOAD.exists():  # only Linux has it
         return
+    _look_around(int(time.monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _look_around(second: int) -> None:
+    """Set the number of threads to that of the cores which nobody else uses; nothing more within the same second."""
     running = []
-    for _ in range(10):
+    for _ in range(5):
         running.append(int(LOAD.read_text().split()[3].split("/")[0]))  # programs that run, this one included
         time.sleep(0.001)
-    most = _all_threads()
-    torch.set_num_threads(max(1, min(most, (os.cpu_count() or 1) - (sorted(running)[5] - 1))))
+    others = sorted(running)[2] - 1
+    torch.set_num_threads(max(1, min(_all_threads(), (os.cpu_count() or 1) - others)))
 
 
 @cache

@@ -163,3 +163,14 @@ def test_one_sigma_per_channel(sigma):
     torch.testing.assert_close(found, scale, rtol=0.05, atol=0)
     entropy = (torch.distributions.Normal(0.0, scale).entropy() * torch.ones(2, 4, 4)).sum().item()
     assert evaluate(model, x)["value"] == pytest.approx(-entropy, abs=0.5)
+
+
+def test_a_likelihood_of_ones_own_needs_nothing_but_forward():
+    class Laplace(nn.Module):
+        def forward(self, mean, event_dims):
+            return torch.distributions.Independent(torch.distributions.Laplace(mean, 1.0), event_dims)
+
+    model = VAE(MLPEncoder(2, (3,), (4,)), MLPDecoder(2, (3,), (4,)), Laplace(), 2)
+    fit(model, 10 * torch.randn(20, 3), epochs=1, progress=False, device="cpu")
+    with pytest.raises(ValueError, match="decoder makes"):
+        fit(model, torch.randn(20, 3, 1), epochs=1, progress=False, device="cpu")

@@ -7,6 +7,7 @@ from torch import distributions as td
 from ..checks import check_fit_for, check_module, like_the_model
 from ..contexts import evaluating
 from .latent_distributions import DiagonalGaussian
+from .likelihoods import Likelihood
 
 
 class StandardNormal(nn.Module):
@@ -114,14 +115,17 @@ class VAE(nn.Module):
 
     def check_data(self, x: Tensor, name: str = "images") -> None:
         """Raise ValueError for data `[N, ...]` that the likelihood does not describe, or of another shape."""
-        self.likelihood.check_data(x)
+        known = isinstance(self.likelihood, Likelihood)  # any other module may be one, too, and checks nothing
+        if known:
+            self.likelihood.check_data(x)
         few = like_the_model(x[:64], self)
         far = 100 * torch.randn(64, self.latent_dim, generator=torch.Generator().manual_seed(0))
         with evaluating(self):
             self.posterior(few)
             parameters = self.decoder(like_the_model(far, self))  # codes far out, where only a sigmoid keeps to [0, 1]
         check_fit_for(x, parameters.shape[1:], name)
-        self.likelihood.check_parameters(parameters)
+        if known:
+            self.likelihood.check_parameters(parameters)
 
 
 @torch.no_grad()

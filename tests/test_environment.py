@@ -110,8 +110,15 @@ def run_make(*arguments, makefile=ROOT / "Makefile", **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        preexec_fn=listen_to_signals,
         text=True,
     )
+
+
+def listen_to_signals():
+    """A background job is born deaf to Ctrl-C and to the end of its terminal, and so are its children."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def output(process):

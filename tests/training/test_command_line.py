@@ -59,14 +59,15 @@ def test_help_and_errors(capsys):
 def test_ctrl_c_ends_with_status_130(tmp_path):
     """As a shell expects, and one line instead of a traceback."""
     code = (
-        "import runpy, sys, torch\n"
+        "import runpy, signal, sys, torch\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs are born deaf to Ctrl-C
         "import vae_helpers.training.loop as loop\n"
         "import vae_helpers.data.images as images\n"
         "x = torch.rand(60, 1, 28, 28).round()\n"
         "few = images.Images(x, x, torch.zeros(60), torch.zeros(60), 'few')\n"
         "images.load_images = lambda name: few\n"
         "loop.Hooks.before_update = lambda self, model: signal.raise_signal(signal.SIGINT)\n"
-        "import vae_helpers.training.long_run as long_run, signal\n"
+        "import vae_helpers.training.long_run as long_run\n"
         "long_run.LongRun.before_update = loop.Hooks.before_update\n"
         "sys.argv = ['training', '--hidden', '8']\n"
         "runpy.run_module('vae_helpers.training', run_name='__main__')\n"

@@ -126,7 +126,7 @@ def read_raw_file(path: Path) -> Tensor:
             content = gzip.decompress(content)
         except (OSError, EOFError) as error:
             raise _corrupt(path, f"it cannot be unpacked ({error})") from error
-    if content.lstrip()[:1] == b"<":
+    if content[:100].lstrip()[:1] == b"<":
         raise _corrupt(path, "a web page, perhaps the log-in page of a network")
     if len(content) != len(header) + math.prod(shape):
         raise _corrupt(path, f"{len(content):,} bytes, and {len(header) + math.prod(shape):,} were expected")

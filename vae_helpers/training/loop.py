@@ -83,6 +83,7 @@ def fit(
         ['kl', 'reconstruction', 'value']
     """
     epochs, batch_size = check_arguments(model, images, validation, objective, epochs, batch_size)
+    lr = float(lr)  # a number of NumPy's could not be stored
     reuse_memory()
     hooks, device = long_run or Hooks(), pick_device(device)
     model.to(device).train()

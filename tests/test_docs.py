@@ -7,6 +7,7 @@ import pkgutil
 import re
 from importlib import import_module
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -61,9 +62,10 @@ def test_classes_say_what_they_are_made_of(name):
 
 @pytest.mark.parametrize("place", MODULES)
 def test_examples_run(place):
-    found = doctest.testmod(
-        MODULES[place], extraglobs={"torch": torch}, optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
-    )
+    options = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
+    with plt.rc_context():  # `use_style` would stay in force for other tests
+        found = doctest.testmod(MODULES[place], extraglobs={"torch": torch}, optionflags=options)
+    plt.close("all")
     assert found.failed == 0
 
 

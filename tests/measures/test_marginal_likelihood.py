@@ -95,11 +95,13 @@ evaluate(model, many, partial(iwae_bound, k=1))
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
 importance_nll(model, few, k=5000)
+importance_nll(model, many.repeat(3, 1, 1, 1), k=60)
 evaluate(model, many[:, :, :14, :14].repeat(1, 1, 2, 2), partial(iwae_bound, k=500))
 print((peak() - before) // 1024)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(run.stdout) < 150  # MB; a few pieces of 16 MB take 75 (macOS counts in bytes)
+    # MB: some six tensors of a piece of 16 MB at a time, and once more while the heap finds its form (macOS: bytes)
+    assert int(run.stdout) < 200
 
 
 def test_every_modules_mode_is_put_back(linear_gaussian):

@@ -71,9 +71,14 @@ def importance_log_prob(model: VAE, images: Tensor, k: int) -> Tensor:
     """
     check_images(images)
     reuse_memory()
-    batches = images.split(min(BATCH, rows_at_once(images)))
+    size = min(BATCH, rows_at_once(images))
+    # made beforehand, as in `iwae_bound`, so that what is kept does not split the memory of what is not
+    log_p = like_the_model(images[:1], model).new_empty(len(images), device="cpu")
     with evaluating(model):
-        return torch.cat([iwae_bound(model, like_the_model(x, model), k).cpu() for x in batches])
+        for done in range(0, len(images), size):
+            batch = slice(done, done + size)
+            log_p[batch] = iwae_bound(model, like_the_model(images[batch], model), k).cpu()
+    return log_p
 
 
 def importance_nll(model: VAE, images: Tensor, k: int = 1000) -> float:

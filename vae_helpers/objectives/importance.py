@@ -122,8 +122,11 @@ def iwae_bound(model: VAE, x: Tensor, k: int) -> Tensor:
         return torch.logsumexp(log_weights(model, x, k), dim=0) - math.log(k)
     at_once, q = max(1, min(k, rows_at_once(x) // len(x))), model.posterior(x)
     pieces = [min(at_once, k - done) for done in range(0, k, at_once)]
-    sums = [log_weights(model, x, size, q).logsumexp(dim=0) for size in pieces]
-    return torch.stack(sums).logsumexp(dim=0) - math.log(k)
+    # made beforehand: a small tensor kept from every piece would split the memory that the next one could take
+    sums = x.new_empty(len(pieces), len(x))
+    for i, size in enumerate(pieces):
+        sums[i] = log_weights(model, x, size, q).logsumexp(dim=0)
+    return sums.logsumexp(dim=0) - math.log(k)
 
 
 def stl_bound(model: VAE, x: Tensor, k: int) -> Tensor:

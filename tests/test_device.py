@@ -81,9 +81,14 @@ def threads(monkeypatch, tmp_path):
     monkeypatch.setattr(device, "_all_threads", lambda: 4)
     monkeypatch.setattr(device, "LOAD", tmp_path / "loadavg")
     monkeypatch.setattr(torch, "set_num_threads", told.append)
+    own = tmp_path / "task"
+    for number, state in enumerate("RSS"):  # one thread of ours runs, two sleep
+        (own / str(number)).mkdir(parents=True)
+        (own / str(number) / "stat").write_text(f"{number} (a) name) {state} 1 2 3\n")
 
     def with_running(n):
         device.LOAD.write_text(f"0.52 0.58 0.59 {n}/389 2345\n")
+        monkeypatch.setattr(device, "OWN_THREADS", own)
         told.clear()
         device._look_around.cache_clear()  # as if a second had passed
         spare_busy_cores()
@@ -95,8 +100,10 @@ def threads(monkeypatch, tmp_path):
 def test_busy_cores_are_left_to_others(threads, monkeypatch):
     assert threads(1) == [4]  # this one alone
     assert threads(2) == [3] and threads(4) == [1] and threads(40) == [1]
+    (device.OWN_THREADS / "1" / "stat").write_text("1 (a) name) R 1 2 3\n")  # our own, spinning, is no other
+    assert threads(3) == [3]
     monkeypatch.setattr(device.time, "monotonic", lambda: 7.0)
-    assert threads(3) == [2]
+    assert threads(4) == [2]
     spare_busy_cores()
     assert device._look_around.cache_info().hits == 1  # not again in the same second
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-LOAD = Path("/proc/loadavg")
+LOAD, OWN_THREADS = Path("/proc/loadavg"), Path("/proc/self/task")
 
 
 def pick_device(name: str | None = None) -> torch.device:
@@ -102,12 +102,21 @@ def spare_busy_cores() -> None:
 @lru_cache(maxsize=1)
 def _look_around(second: int) -> None:
     """Set the number of threads to that of the cores which nobody else uses; nothing more within the same second."""
-    running = []
+    others = []
     for _ in range(5):
-        running.append(int(LOAD.read_text().split()[3].split("/")[0]))  # programs that run, this one included
+        running = int(LOAD.read_text().split()[3].split("/")[0])  # threads of all programs, our own among them
+        others.append(running - sum(_runs(thread) for thread in OWN_THREADS.iterdir()))
         time.sleep(0.001)
-    others = sorted(running)[2] - 1
+    others = max(0, sorted(others)[2])
     torch.set_num_threads(max(1, min(_all_threads(), (os.cpu_count() or 1) - others)))
+
+
+def _runs(thread: Path) -> bool:
+    """Whether a thread is running (its name, in brackets, may hold anything; the state follows)."""
+    try:
+        return (thread / "stat").read_text().rpartition(")")[2].split()[0] == "R"
+    except OSError:  # it has ended
+        return False
 
 
 @cache

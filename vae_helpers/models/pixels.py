@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch import distributions as td
 
+from ..checks import extremes
 from .continuous_bernoulli import ContinuousBernoulliPixel
 from .densities import bernoulli_log_prob, check_event_shapes, gaussian_log_prob
 
@@ -25,7 +26,7 @@ def check_pixels(x: Tensor) -> None:
     Example:
         >>> check_pixels(torch.rand(5, 1, 3, 4))
     """
-    low, high = x.min().item(), x.max().item()
+    low, high = (value.item() for value in extremes(x))
     if not (low >= -ROUNDING and high <= 1 + ROUNDING):
         raise ValueError(
             f"a Bernoulli likelihood needs pixels in [0, 1], got values from {low:.7g} to {high:.7g}. "

@@ -122,10 +122,11 @@ class Gaussian(Likelihood):
             raise ValueError(f"floor must be a number of at least 0, got {floor}")
         if floor and isinstance(sigma, Real):
             raise ValueError(f"a floor is for a sigma that is fitted; this one is fixed at {sigma}")
-        self.sigma, self.optimal, self.floor = sigma, sigma == "optimal", floor
+        self.sigma, self.floor = sigma, floor
+        self.follows = sigma == "optimal"  # the batches of `fit`: see `contexts.fitting`
         if sigma == "learned":
             self.log_var = nn.Parameter(torch.zeros(tuple(pixels)))
-        elif self.optimal:
+        elif self.follows:
             self.register_buffer("log_var", torch.full(tuple(pixels), math.nan))
         elif isinstance(sigma, Real) and 0 < sigma < math.inf:
             # not stored with the weights: it is what the constructor was told, and never another model's
@@ -133,20 +134,15 @@ class Gaussian(Likelihood):
         else:
             raise ValueError(f"sigma must be a positive number, 'learned' or 'optimal', got {sigma!r}")
 
-    @property
-    def follows(self) -> bool:
-        """Whether sigma follows the batches of `fit`."""
-        return self.optimal
-
     def forward(self, mean: Tensor, event_dims: int) -> GaussianPixels:
         """Mean `[..., *event]` -> a distribution over x with that event shape."""
-        if self.optimal and self.fitting and self.training:
+        if self.follows and self.fitting and self.training:
             self.last_batch = GaussianPixels(mean, self.log_var, event_dims, self.best_log_var)
             return self.last_batch
-        if self.optimal:
+        if self.follows:
             check_fitted(self.log_var)
         log_var = self.log_var
-        if self.floor and not self.optimal:
+        if self.floor and not self.follows:
             log_var = torch.logaddexp(log_var, torch.full_like(log_var, 2 * math.log(self.floor)))
         return GaussianPixels(mean, log_var, event_dims)
 

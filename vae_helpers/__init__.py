@@ -14,7 +14,7 @@ from importlib import import_module
 
 _HOMES = {
     "course.checkup": "checkup",
-    "course.claims": "ClaimFailed claim",
+    "course.claims": "ClaimFailed claim verify",
     "course.exercises": "check",
     "course.figures": "BLUE GREEN ORANGE PURPLE RED explore image_grid plot_history show use_style",
     "training.callbacks": "EarlyStopping",

@@ -1,7 +1,7 @@
 """What editors see: the names of `__init__.py`, where they live (a test holds the two together)."""
 
 from .course.checkup import checkup as checkup
-from .course.claims import ClaimFailed as ClaimFailed, claim as claim
+from .course.claims import ClaimFailed as ClaimFailed, claim as claim, verify as verify
 from .course.exercises import check as check
 from .course.figures import (
     BLUE as BLUE,

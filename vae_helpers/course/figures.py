@@ -1,6 +1,7 @@
 """Figures: one look for the whole course, and alternative text for every one of them."""
 
 import base64
+import html
 import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -61,9 +62,10 @@ def as_png(fig: Figure) -> bytes:
 
 
 def show(fig: Figure, alt: str) -> None:
-    """Display a figure with alternative text that says what is seen, then close it.
+    """Display a figure and, folded below it, what is seen in words; then close it.
 
-    The text is stored with the picture, as its `alt` metadata and as the output's plain text.
+    A screen reader meets the words in JupyterLab, in exported HTML and on the site, which leave out the picture's
+    own `alt`; that is stored as well.
 
     Args:
         fig: the figure.
@@ -82,6 +84,8 @@ def show(fig: Figure, alt: str) -> None:
         raise ValueError(f"alt must say in a sentence what is seen, got {alt!r}")
     picture = base64.b64encode(as_png(fig)).decode()
     display({"image/png": picture, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+    folded = f"<details><summary>The figure in words</summary><p>{html.escape(alt)}</p></details>"
+    display({"text/html": folded, "text/plain": ""}, raw=True)
 
 
 def explore(draw: Callable[..., Figure], **sliders: "FloatSlider") -> None:
@@ -106,7 +110,10 @@ def explore(draw: Callable[..., Figure], **sliders: "FloatSlider") -> None:
     for slider in sliders.values():
         slider.observe(lambda change: setattr(image, "value", picture()), names="value")
     natural_size = {"align_items": "flex-start"}  # the default would stretch the picture
-    display(widgets.VBox([*sliders.values(), image], layout=natural_size))
+    box = widgets.VBox([*sliders.values(), image], layout=natural_size)
+    # In words where there is no kernel, or the notebook is not trusted: else the picture would stand there as bytes.
+    words = {"text/plain": "Sliders, which need a running kernel. Below, the same figure for some of their settings."}
+    display(box._repr_mimebundle_() | words, raw=True)
 
 
 def image_grid(images: Tensor, ax: Axes, columns: int = 10, title: str = "") -> None:

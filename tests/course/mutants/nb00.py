@@ -16,6 +16,6 @@ MUTANTS = {
         (lambda x, p: Bernoulli(p).log_prob(x).sum(), "sums over everything"),
         (lambda x, p: Bernoulli(p).log_prob(x), "one number per toss"),
         (lambda x, p: Binomial(x.shape[1], torch.tensor(p)).log_prob(x.sum(-1)), "in any order"),
-        (lambda x, p: Bernoulli(p).log_prob(x).sum(0), "The shape is [7], expected [3]"),
+        (lambda x, p: Bernoulli(p).log_prob(x).sum(0), "The shape is [4], expected [5]"),
     ],
 }

@@ -52,7 +52,7 @@ MUTANTS = {
         ),
         (lambda x, lo, mu, lv: -BCE(x, lo).sum(-1), "The KL is missing"),
         (lambda x, lo, mu, lv: (x * lo.sigmoid().log()).sum(-1) - KL(mu, lv), "Only the pixels that are 1"),
-        (lambda x, lo, mu, lv: -BCE(x, lo).sum(-1) - KL(mu, lv) + 1, "is right. Try it on numbers"),
+        (lambda x, lo, mu, lv: -BCE(x, lo).sum(-1) - KL(mu, lv) + 1, "is right, for"),
         (
             lambda x, lo, mu, lv: (
                 (x * lo.sigmoid().log() + (1 - x) * (1 - lo.sigmoid()).log()).sum(-1) - KL(mu, lv)
@@ -70,7 +70,7 @@ MUTANTS = {
         (lambda log_w: -(log_w.logsumexp(0) - math.log(len(log_w))), "Not averaged over images"),
         (lambda log_w: -(log_w.logsumexp(0) - math.log(len(log_w))).sum(), "A sum over images"),
         (lambda log_w: -log_w.max(0).values.mean(), "best of the K samples"),
-        (lambda log_w: nll(log_w.clamp(min=-150)), "is right. Try it on numbers"),
+        (lambda log_w: nll(log_w.clamp(min=-150)), "is right, for"),
         (lambda log_w: nll(log_w - log_w.max(), exponentials=True) - log_w.max(), "the weights are tiny"),
         (lambda log_w: -log_w.double().exp().mean(0).log().mean(), "the weights are tiny"),
     ],
@@ -81,7 +81,7 @@ MUTANTS = {
         (lambda x: -Bernoulli(x).entropy().sum(-1), "sign is wrong"),
         (lambda x: Bernoulli(x).entropy(), "One number per pixel"),
         (lambda x: torch.zeros(len(x)), "black-and-white images only"),
-        (lambda x: -(x * x.log() + (1 - x) * (1 - x).log()).nan_to_num(nan=-1.0).sum(-1), "is right. Try"),
+        (lambda x: -(x * x.log() + (1 - x) * (1 - x).log()).nan_to_num(nan=-1.0).sum(-1), "is right, for"),
         (lambda x: Bernoulli(x).entropy().sum(-1, keepdim=True), "The numbers are right; the shape is"),
         (lambda x: torch.full((len(x),), x.shape[1] * math.log(2)), "1/2 everywhere"),
         (lambda x: -(x * x.log() + (1 - x) * (1 - x).log()).sum(-1), "0 * log(0)"),

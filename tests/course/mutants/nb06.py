@@ -42,7 +42,7 @@ MUTANTS = {
         ),
         (lambda r, d: -((d - d[0]) / (r - r[0]))[1:], "taken from the first model"),
         (lambda r, d: -(d[-1] - d[0]) / (r[-1] - r[0]), "one price for the whole way"),
-        (lambda r, d: -d.diff() / r.diff() + 1, "is right. Try it on numbers"),
+        (lambda r, d: -d.diff() / r.diff() + 1, "is right, for"),
         (lambda r, d: (d.diff() / r.diff()).abs(), "A price can be negative"),
         (lambda r, d: (-d.diff() / r.diff()).clamp(min=0), "A negative price is set to 0"),
     ],
@@ -93,7 +93,7 @@ MUTANTS = {
             "The logarithms are averaged",
         ),
         (lambda q, n: aggregate(q, n).exp().log(), "infinite where they underflow"),
-        (lambda q, n: aggregate(q, n) + 1, "is right. Try it on numbers"),
+        (lambda q, n: aggregate(q, n) + 1, "is right, for"),
     ],
     "06.d": [
         (lambda kl, t: kl.clamp(min=t).sum(1).mean(), "applied to each image, and then averaged"),
@@ -108,6 +108,6 @@ MUTANTS = {
         (lambda kl, t: kl.sum(0).clamp(min=t).sum(), "A sum over the batch"),
         (lambda kl, t: kl.mean(1).clamp(min=t).sum(), "The mean is taken over dimensions"),
         (lambda kl, t: kl.detach().mean(0).clamp(min=t).sum(), "but not its gradient"),
-        (lambda kl, t: kl.mean(0).clamp(min=t).sum() + 1, "is right. Try it on numbers"),
+        (lambda kl, t: kl.mean(0).clamp(min=t).sum() + 1, "is right, for"),
     ],
 }

@@ -1,19 +1,34 @@
 """How an exercise is checked: against independent truth, and against the classic mistakes.
 
-A checker is a function that takes the reader's answer, calls it on several cases and returns one
-line on what a right answer means. It raises `Mistake` for a wrong one, usually through `compare`.
+A checker is a function that takes the reader's answer, calls it on several cases, `compare`s each, and returns one
+line on what a right answer means. What is wrong is judged after the last case, so that a diagnosis is given only if
+it matches on all of them. A checker may also raise `Mistake` itself.
 """
 
+import inspect
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from .diagnosis import Comparison, Mistake, conclude, same, translated, uncompiled, wrong_type
+
 CHECKERS: dict[str, Callable[[Callable], str]] = {}
+ACCEPTED: dict[str, Callable] = {}
+"""The reader's own functions that passed, by name."""
 
 
-class Mistake(Exception):
-    """A wrong answer. The message says what it looks like and gives a hint."""
+@dataclass
+class _Session:
+    """The calls and comparisons of one checker that is running."""
+
+    inputs: dict[str, object] = field(default_factory=dict)
+    comparisons: list[Comparison] = field(default_factory=list)
+
+
+_sessions: list[_Session] = []
 
 
 def checker(id: str) -> Callable:
@@ -40,13 +55,16 @@ def checker(id: str) -> Callable:
     return register
 
 
-def check(id: str, answer: Callable, must_pass: bool = False) -> None:
-    """Print whether an answer solves an exercise: not attempted, wrong (and how), or right.
+def check(id: str, answer: Callable, must_pass: bool = False) -> Callable:
+    """Print whether an answer solves an exercise, and return the function to go on with.
 
     Args:
         id: "NN.letter".
         answer: the reader's function.
-        must_pass: as for the stored solutions: anything but a right answer raises AssertionError.
+        must_pass: anything but a right answer raises AssertionError.
+
+    Returns:
+        The answer if it is right, and the course's solution if not.
 
     Raises:
         ValueError: for an unknown exercise.
@@ -54,33 +72,63 @@ def check(id: str, answer: Callable, must_pass: bool = False) -> None:
         AssertionError: with `must_pass`, for a wrong answer.
 
     Example:
-        >>> check("04.a", lambda mu, log_var, eps: mu + eps)
+        >>> reparameterize = check("04.a", lambda mu, log_var, eps: mu + eps)
         ✗ 04.a not yet. The noise has unit scale: log_var plays no part.
+        The notebook goes on with the course's reparameterize.
     """
+    from .solutions import SOLUTIONS  # only a notebook needs them
+
     if id not in CHECKERS:
         raise ValueError(f"unknown exercise {id!r}; there are {', '.join(sorted(CHECKERS))}")
     if not callable(answer):
         raise TypeError(f"pass the function itself, check({id!r}, f), not a {type(answer).__name__}")
-    try:
-        passed, message = True, f"✓ {id} right. {CHECKERS[id](_on_copies(answer))}"
-    except Mistake as mistake:
-        passed, message = False, f"✗ {id} not yet. {mistake}"
-    except Exception as error:  # the reader's own function failed: say so instead of a long traceback
-        untouched = isinstance(error, NotImplementedError) and not error.args
-        stopped = f"✗ {id} your function stopped: {type(error).__name__}: {error}"
-        passed, message = False, f"○ {id} not attempted yet" if untouched else stopped
+    ours = SOLUTIONS[id]
+    name = ours.__name__
+    ACCEPTED.pop(name, None)
+    if answer is ours and not must_pass:  # the check ran again without the cell above it
+        passed, message = False, f"○ {id} this is the course's own {name}: first run the cell with yours again."
+    else:
+        passed, message = _judged(id, answer, ours)
     if must_pass and not passed:
         raise AssertionError(message)
-    print(message)
+    if passed:
+        ACCEPTED[name] = answer
+    whose = "your" if passed else "the course's"
+    print(message, f"The notebook goes on with {whose} {name}.", sep="\n")
+    return answer if passed else ours
 
 
-def compare(got, truth: Tensor, mistakes: Sequence[tuple[Tensor, str]] = ()) -> None:
-    """Accept an answer that equals the truth to float precision.
+def _judged(id: str, answer: Callable, ours: Callable) -> tuple[bool, str]:
+    """Whether an answer passes, and the line that says so."""
+    session = _Session()
+    _sessions.append(session)
+    try:
+        try:
+            praise = CHECKERS[id](_recorded(answer, list(inspect.signature(ours).parameters), session))
+        except Exception:
+            conclude(session.comparisons)  # what was wrong before comes first
+            raise
+        conclude(session.comparisons)
+        return True, f"✓ {id} right. {praise}"
+    except Mistake as mistake:
+        return False, f"✗ {id} not yet. {mistake}"
+    except Exception as error:  # the reader's own function failed: say so instead of a long traceback
+        if isinstance(error, NotImplementedError) and not error.args:
+            return False, uncompiled(id, ours.__name__) or f"○ {id} not attempted yet"
+        return False, f"✗ {id} your function stopped: {translated(error, session.inputs)}"
+    finally:
+        _sessions.remove(session)
+
+
+def compare(got, truth: Tensor, mistakes: Sequence[tuple[Tensor, str]] = (), name: str = "") -> None:
+    """Accept an answer that equals the truth to float precision; inside `check`, judged after the last case.
 
     Args:
         got: what the reader's function returned.
         truth: the right value.
-        mistakes: (the value that a mistake would give, what it looks like, with a hint), the likelier first.
+        mistakes: (the value that a mistake would give, what it looks like, with a hint), the likelier first. A
+            message is given only if it matches in all comparisons that the checker makes in this line.
+        name: of the output, where there are several.
 
     Raises:
         Mistake: for any other answer, with the message of the mistake that gives it, if it is known.
@@ -88,26 +136,17 @@ def compare(got, truth: Tensor, mistakes: Sequence[tuple[Tensor, str]] = ()) -> 
     Example:
         >>> compare(torch.tensor(-1.0), torch.tensor(1.0), [(torch.tensor(-1.0), "The sign is wrong.")])
         Traceback (most recent call last):
-        vae_helpers.course.exercises.checking.Mistake: The sign is wrong.
+        vae_helpers.course.exercises.diagnosis.Mistake: The sign is wrong.
     """
+    if isinstance(got, (int, float)) and not isinstance(got, bool) and truth.ndim == 0:
+        got = torch.tensor(got, dtype=truth.dtype)
     if not isinstance(got, Tensor):
-        raise _wrong_type(got, f"a tensor of shape {list(truth.shape)}")
-    if same(got, truth):
-        return
-    for value, message in mistakes:
-        if same(got, value):
-            raise Mistake(message)
-    if got.ndim > truth.ndim and same(got.squeeze(), truth.squeeze()):
-        raise Mistake(f"The numbers are right; the shape is {list(got.shape)}, expected {list(truth.shape)}.")
-    if got.shape != truth.shape:
-        raise Mistake(f"The shape is {list(got.shape)}, expected {list(truth.shape)}. Which dimensions are summed?")
-    if not torch.isfinite(got).all():
-        raise Mistake("The result is infinite or not a number. Where can a log, exp or division overflow or underflow?")
-    worst = (got - truth).abs().flatten().argmax()
-    raise Mistake(
-        f"Got {got.flatten()[worst].item():.6g} where {truth.flatten()[worst].item():.6g} is right. "
-        "Try it on numbers small enough to work out by hand."
-    )
+        raise wrong_type(got, f"a tensor of shape {list(truth.shape)}")
+    session = _sessions[-1] if _sessions else _Session()
+    line = sys._getframe(1).f_lineno
+    session.comparisons.append(Comparison(session.inputs, line, name, got.detach(), truth.detach(), mistakes))
+    if not _sessions:
+        conclude(session.comparisons)
 
 
 def unpack(got, names: str) -> tuple:
@@ -126,7 +165,7 @@ def unpack(got, names: str) -> tuple:
     """
     if isinstance(got, (tuple, list)) and len(got) == names.count(",") + 1:
         return tuple(got)
-    raise _wrong_type(got, f"{names.count(',') + 1} tensors: `return {names}`")
+    raise wrong_type(got, f"{names.count(',') + 1} tensors: `return {names}`")
 
 
 def gradients(value: Tensor, *inputs: Tensor) -> tuple:
@@ -149,31 +188,13 @@ def gradients(value: Tensor, *inputs: Tensor) -> tuple:
     return torch.autograd.grad(value.sum(), inputs, allow_unused=True)
 
 
-def _wrong_type(got, wanted: str) -> Mistake:
-    if got is None:
-        return Mistake("It returned None: is there a return statement?")
-    found = "one tensor" if isinstance(got, Tensor) else f"a {type(got).__name__}"
-    return Mistake(f"It returned {found}; return {wanted}.")
+def _recorded(answer: Callable, names: list[str], session: _Session) -> Callable:
+    """The answer, given copies of its arguments, which it may change without harm; they are noted down."""
+
+    def called(*inputs):
+        session.inputs = dict(zip(names, inputs, strict=False))
+        return answer(*(x.clone() if isinstance(x, Tensor) else x for x in inputs))
+
+    return called
 
 
-def _on_copies(answer: Callable) -> Callable:
-    """The answer, given copies of its arguments: it may change them without harm."""
-    return lambda *inputs: answer(*(x.clone() if isinstance(x, Tensor) else x for x in inputs))
-
-
-def same(a, b: Tensor) -> bool:
-    """Whether a is a tensor equal to b; 1e-4 relative leaves room for float32 sums in another order.
-
-    Args:
-        a: anything.
-        b: a tensor.
-
-    Example:
-        >>> same(torch.ones(2), torch.ones(2)), same(1.0, torch.ones(()))
-        (True, False)
-    """
-    return (
-        isinstance(a, Tensor)
-        and a.shape == b.shape
-        and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
-    )

@@ -1,0 +1,169 @@
+"""The second form of a notebook: short, few claims, a core that stands alone, true times, words for every figure."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import nbformat
+import pytest
+from nbconvert import HTMLExporter
+
+from tests import form
+from vae_helpers.course.claims import written_checks
+from vae_helpers.files import ROOT
+
+NOTEBOOKS = {path.stem: form.read(path) for path in form.PATHS}
+each = pytest.mark.parametrize("name", NOTEBOOKS)
+
+
+def markdown(name):
+    return [form.source(cell) for cell in NOTEBOOKS[name]["cells"] if cell["cell_type"] == "markdown"]
+
+
+def code(name):
+    return [cell for cell in NOTEBOOKS[name]["cells"] if cell["cell_type"] == "code"]
+
+
+@each
+def test_claims_are_few(name):
+    count = sum(form.claim_lines(cell)[2] for cell in code(name))
+    assert 3 <= count <= 6 if name.startswith("00") else 8 <= count <= 12
+
+
+@each
+def test_claims_and_checks_take_little_room(name):
+    found, lines, *_ = map(sum, zip(*(form.claim_lines(cell) for cell in code(name)), strict=True))
+    assert found <= 0.15 * lines
+    assert all(form.claim_lines(cell)[3] <= 1 for cell in code(name)), "one line for all checks of a cell"
+
+
+@each
+def test_checks_can_be_listed(name):
+    assert len(written_checks(form.ROOT / "notebooks" / f"{name}.ipynb")) >= sum(
+        form.claim_lines(cell)[3] for cell in code(name)
+    )
+
+
+@each
+def test_no_text_is_long(name):
+    long = {text[:60]: form.words(text) for text in markdown(name) if form.words(text) > 200}
+    assert not long
+
+
+@each
+def test_further_cells_are_tagged(name):
+    cells = NOTEBOOKS[name]["cells"]
+    for cell, further in zip(cells, form.is_further(cells), strict=True):
+        assert further == ("further" in form.tags(cell)), form.source(cell)[:60]
+        inner = form.source(cell).splitlines()[1:] if cell["cell_type"] == "markdown" else []
+        fences = [line for line in inner if line.startswith("```")]
+        assert fences or not any(re.match(r"#{1,4} ", line) and form.FURTHER.match(line) for line in inner)
+
+
+@each
+def test_the_core_is_two_hours_with_pauses(name):
+    core, _, stretch = form.times(NOTEBOOKS[name]["cells"])
+    assert core <= 125 and stretch <= 90
+
+
+def test_times_solutions_and_paths_are_up_to_date():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    notebooks, text = form.written(NOTEBOOKS, readme)
+    assert notebooks == NOTEBOOKS and text == readme, "python -m tests.form --write"
+
+
+def test_times_agree_with_what_readers_took():
+    """Words, lines of code, formulas, lines of displayed formulas and exercise minutes of the first form."""
+    first_form = [  # 00 to 07; and the minutes that readers took
+        (1369, 81, 22, 0, 5, 30), (4475, 512, 191, 12, 50, 255), (4633, 563, 287, 26, 70, 390),
+        (4299, 632, 308, 14, 50, 270), (3196, 316, 100, 3, 40, 112), (4347, 511, 188, 8, 25, 180),
+        (6226, 660, 210, 6, 40, 195), (5369, 522, 337, 7, 50, 225),
+    ]  # fmt: skip
+    for *counts, exercises, took in first_form:
+        estimate = sum(n * rate for n, rate in zip(counts, form.RATES.values(), strict=True)) + 1.5 * exercises
+        assert 0.8 <= estimate / took <= 1.25
+
+
+@each
+def test_citations_are_names_and_years(name):
+    text = "\n".join(markdown(name))
+    assert not re.search(r"\[@|\w+\d{4}\w?\]", text), "no raw keys"
+    entries = set(re.findall(r'<a id="(\w+)"></a>', text))
+    cited = re.findall(r"\[[^\]]+?\s\(\d{4}\w?\)\]\(#(\w+)\)", text.replace("\n", " "))
+    assert cited and set(cited) <= entries
+    keys = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "notebooks/references.bib").read_text(), flags=re.MULTILINE))
+    assert entries <= keys
+    for line in re.split(r"\n(?=[-*] |\n)", text):
+        if '<a id="' in line:
+            assert re.search(r"https://(arxiv\.org|doi\.org|\S+)", line), f"a link to the paper: {line[:80]}"
+
+
+@each
+def test_other_notebooks_are_links(name):
+    text = re.sub(r"<details>.*?</details>", "", "\n".join(markdown(name)), flags=re.DOTALL)
+    text = re.sub(r"\[[^\]]*\]\([^)]*\)", "", text)
+    assert not re.search(r"\bnotebooks?\s+\d\d\b", text, flags=re.IGNORECASE)
+    assert not re.search(r"\b\d\d\.\d+\b(?! ?(nats|%|bits))", re.sub(r"\d\d\.[a-d]\b", "", text)), "a claim's number"
+
+
+@each
+def test_no_wrapped_line_becomes_a_list(name):
+    for text in markdown(name):
+        previous = ""
+        for line in text.splitlines():
+            begins = re.match(r"(\d+[.)]|[-+*]) ", line)
+            inside = not previous.strip() or previous.rstrip().endswith(":") or re.match(r"(\d+[.)]|[-+*]) |\s", previous)
+            assert not begins or inside, line
+            previous = line
+
+
+@each
+def test_folded_parts_are_well_formed(name):
+    for text in markdown(name):
+        assert text.count("<details>") == text.count("</details>") == text.count("<summary>")
+        assert not re.search(r"<summary>.*</summary>\n(?!\n)", text), "a blank line after the summary"
+        shown = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+        assert not re.search(r"^\W*(a )?hints?\b", shown, flags=re.IGNORECASE | re.MULTILINE), "hints are folded"
+
+
+@each
+def test_figures_are_readable(name):
+    source = "\n".join(form.source(cell) for cell in code(name))
+    assert not re.search(r"x-small|xx-small|fontsize=[1-8](\.\d+)?\b|labelsize=[1-8]\b", source)
+
+
+def pictures(name):
+    """What is said of every stored picture."""
+    outputs = [output for cell in code(name) for output in cell["outputs"]]
+    return [output["metadata"]["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})]
+
+
+@each
+def test_figures_reach_a_screen_reader_in_the_exported_page(name, tmp_path):
+    path = tmp_path / f"{name}.html"
+    exporter = HTMLExporter()
+    path.write_text(exporter.from_notebook_node(nbformat.reads(json.dumps(NOTEBOOKS[name]), as_version=4))[0], encoding="utf-8")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium:  # the page as a browser has it, else as exported
+        flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+        command = [chromium, *flags.split(), f"--user-data-dir={tmp_path}/profile", "--dump-dom", f"file://{path}"]
+        page = subprocess.run(command, capture_output=True, text=True, timeout=240).stdout
+    else:
+        page = path.read_text(encoding="utf-8")
+    said = pictures(name)
+    assert said
+    folded = re.findall(r"<summary>The figure in words</summary>\s*<p>(.*?)</p>", page, flags=re.DOTALL)
+    assert [html.unescape(text) for text in folded] == said
+
+
+@each
+def test_sliders_say_what_they_are(name):
+    for cell in code(name):
+        for output in cell["outputs"]:
+            data = output.get("data", {})
+            if "application/vnd.jupyter.widget-view+json" in data:
+                assert "\\x" not in "".join(data["text/plain"]), "a picture as bytes"
+        for call in re.findall(r"(?:Float|Int)Slider\((.*)\)", form.source(cell)):
+            assert "description=" in call

@@ -14,7 +14,7 @@ LOCK := $(VENV)/.lock
 CODE := vae_helpers tests notebooks .jupyter
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test data notebooks seeds benchmark lint constraints clean
+.PHONY: help lab work test data notebooks seeds benchmark lint constraints clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -42,13 +42,16 @@ endif
 
 # --- to use the course ---
 
-lab: $(READY) $(VENV)/.mnist-tried ## set up what is missing, then open the course in JupyterLab
+lab: $(READY) $(VENV)/.mnist-tried work ## set up what is missing, then open your copy of the course in JupyterLab
 	@$(if $(READ_ONLY),echo "$(READ_ONLY) cannot be written to: Jupyter keeps its own files in build/home.";) \
 	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
 	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. -y \
-	  --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+	  --LabApp.default_url=/lab/tree/work/00_start_here.ipynb \
 	  $$([ "$$(uname)" = Darwin ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser) \
 	  $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(ARGS)
+
+work: $(READY) ## copy new notebooks into work/, where you write; your answers stay
+	@$(PY) -m vae_helpers.course.work
 
 data: $(READY) ## download MNIST and Fashion-MNIST into data/ (or $VAE_DATA_DIR)
 	@$(PY) -m vae_helpers.data.download mnist fashion_mnist $(ARGS)
@@ -90,7 +93,7 @@ clean: ## remove .venv and caches; keep the downloaded data
 
 # Found, not imported: a tenth of a second. (pip does not notice that a package's folder is gone.)
 PACKAGES := torch torchvision numpy scipy matplotlib seaborn jupyterlab ipykernel ipywidgets tqdm \
-  pip pytest xdist nbval nbconvert hypothesis ruff papermill yaml
+  pip pytest xdist nbval nbconvert hypothesis ruff yaml
 MISSING := { $(PY) -I -c 'from importlib.util import find_spec as find; \
   print(*[name for name in "$(PACKAGES)".split() if not getattr(find(name), "origin", None)])' 2>/dev/null || echo Python; }
 

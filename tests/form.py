@@ -149,7 +149,8 @@ def written(notebooks: dict[str, dict], readme: str) -> tuple[dict[str, dict], s
     new = json.loads(json.dumps(notebooks))
     for notebook in new.values():
         header, *cells = notebook["cells"]
-        set_source(header, re.sub(r"\*\*Reading\*\* [^&\n]+?(?= *(&|\n|$))", reading_line(notebook["cells"]), source(header)))
+        line = reading_line(notebook["cells"])
+        set_source(header, re.sub(r"\*\*Reading\*\* [^&\n]+?(?= *(&|\n|$))", line, source(header)))
         for cell in cells:
             if "solution" in tags(cell):
                 id = re.search(r"Solution of (\d\d\.\w)", source(cell))[1]
@@ -178,17 +179,21 @@ def claim_lines(cell: dict) -> tuple[int, int, int, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebooks", nargs="*", help="names, without .ipynb: write only these, and not the README")
     parser.add_argument("--write", action="store_true", help="write times and solutions into notebooks and README")
     args = parser.parse_args()
     notebooks = {path.stem: read(path) for path in PATHS}
     readme = ROOT / "README.md"
     if args.write:
-        notebooks, text = written(notebooks, readme.read_text(encoding="utf-8"))
-        readme.write_text(text, encoding="utf-8")
+        new, text = written(notebooks, readme.read_text(encoding="utf-8"))
+        if not args.notebooks:
+            readme.write_text(text, encoding="utf-8")
         for path in PATHS:
-            text = json.dumps(notebooks[path.stem], indent=1, ensure_ascii=False) + "\n"
-            path.write_text(text, encoding="utf-8")
-    print("notebook                    core  all  longest stretch | claims, share of claim and check lines | longest text")
+            if new[path.stem] != notebooks[path.stem] and path.stem in (args.notebooks or new):
+                text = json.dumps(new[path.stem], indent=1, ensure_ascii=False) + "\n"
+                path.write_text(text, encoding="utf-8")
+        notebooks = new
+    print("minutes: core, all, longest stretch | claims, share of claim and check lines | words of the longest text")
     for name, notebook in notebooks.items():
         cells = notebook["cells"]
         counted = [claim_lines(cell) for cell in cells if cell["cell_type"] == "code"]

@@ -52,7 +52,8 @@ def test_claims_that_hold_print_one_line_that_can_be_read_back(capsys, measured,
     assert line.count("\n") == 1
     match = claims.CLAIM_LINE.match(line.rstrip())
     assert match["id"] == "04.12" and match["statement"] == "the gap (in nats): it is the KL"
-    assert match["expected"].startswith(claims.WORDS[relation]) and ("within" in match["expected"]) == (within is not None)
+    assert match["expected"].startswith(claims.WORDS[relation])
+    assert ("within" in match["expected"]) == (within is not None)
     assert match["because"] is None
     claim("04.12", "the gap", measured, relation, expected, within, because="five standard errors (of 100)")
     match = claims.CLAIM_LINE.match(capsys.readouterr().out.rstrip())
@@ -137,7 +138,7 @@ def test_a_failing_claim_names_seed_data_settings_and_own_functions():
     assert "If you changed one, this is a finding" in think
     assert failed.value._render_traceback_() == [f"ClaimFailed: {failed.value}"]
     check("04.a", lambda *args: None)
-    with pytest.raises(ClaimFailed, match="data: strokes.$"):
+    with pytest.raises(ClaimFailed, match="data: strokes\\.\n"):
         exec("claim('04.1', 'it is small', 3, '<', 2)", notebook)
 
 

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 from ipywidgets import FloatSlider
+from ipywidgets.widgets.widget import _instances
 
 from vae_helpers.course import figures
 
@@ -41,7 +42,7 @@ def test_image_grid():
 
 def test_explore_draws_anew_when_a_slider_moves(monkeypatch):
     shown, drawn = [], []
-    monkeypatch.setattr(figures, "display", shown.append)
+    monkeypatch.setattr(figures, "display", lambda data, raw: shown.append(data))
 
     def draw(a, b):
         drawn.append((a, b))
@@ -51,7 +52,9 @@ def test_explore_draws_anew_when_a_slider_moves(monkeypatch):
 
     sliders = {name: FloatSlider(value=0.5, min=0, max=1, step=0.1) for name in ("a", "b")}
     figures.explore(draw, **sliders)
-    (box,) = shown
+    (data,) = shown
+    assert "need a running kernel" in data["text/plain"]
+    box = _instances[data["application/vnd.jupyter.widget-view+json"]["model_id"]]
     image = box.children[-1]
     before = bytes(image.value)
     sliders["b"].value = 1.0

@@ -114,7 +114,7 @@ def test_no_wrapped_line_becomes_a_list(name):
         previous = ""
         for line in text.splitlines():
             begins = re.match(r"(\d+[.)]|[-+*]) ", line)
-            inside = not previous.strip() or previous.rstrip().endswith(":") or re.match(r"(\d+[.)]|[-+*]) |\s", previous)
+            inside = previous.rstrip()[-1:] in ("", ":") or re.match(r"(\d+[.)]|[-+*]) |\s", previous)
             assert not begins or inside, line
             previous = line
 
@@ -143,8 +143,8 @@ def pictures(name):
 @each
 def test_figures_reach_a_screen_reader_in_the_exported_page(name, tmp_path):
     path = tmp_path / f"{name}.html"
-    exporter = HTMLExporter()
-    path.write_text(exporter.from_notebook_node(nbformat.reads(json.dumps(NOTEBOOKS[name]), as_version=4))[0], encoding="utf-8")
+    notebook = nbformat.reads(json.dumps(NOTEBOOKS[name]), as_version=4)
+    path.write_text(HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium:  # the page as a browser has it, else as exported
         flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"

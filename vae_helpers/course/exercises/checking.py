@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .diagnosis import Comparison, Mistake, conclude, same, translated, uncompiled, wrong_type
+from .diagnosis import Comparison, Mistake, conclude, translated, uncompiled, wrong_type
+from .diagnosis import same as same
 
 CHECKERS: dict[str, Callable[[Callable], str]] = {}
 ACCEPTED: dict[str, Callable] = {}
@@ -196,5 +197,3 @@ def _recorded(answer: Callable, names: list[str], session: _Session) -> Callable
         return answer(*(x.clone() if isinstance(x, Tensor) else x for x in inputs))
 
     return called
-
-

@@ -1,53 +1,78 @@
 """Checkers for notebook 03."""
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.distributions import Kumaraswamy, Normal, SigmoidTransform, TransformedDistribution
+from torch.distributions import Kumaraswamy, Normal
 
 from ...models.densities import LOG_2PI
 from .checking import Mistake, checker, compare, gradients, same
+from .sampling import check_form, check_independent, check_path, check_scale_and_family
 
 
 @checker("03.a")
 def score_gradient(answer: Callable) -> str:
-    """answer(f, score): `[K, B]` each -> leave-one-out score-function gradient `[B]`."""
-    for seed, (k, points) in enumerate(((4, 3), (2, 5), (7, 2))):
+    """answer(values, score): `[K, B]` each -> leave-one-out score-function gradient `[B]`."""
+    for seed, (k, points) in enumerate(((2, 1), (4, 3), (2, 5), (7, 2), (3, 4))):
         rng = torch.Generator().manual_seed(seed)
         f, score = 3 + torch.randn(k, points, generator=rng), torch.randn(k, points, generator=rng)
-        left_out = torch.stack([torch.cat([f[:i], f[i + 1 :]]).mean(0) for i in range(k)])
-        per_sample = (f - left_out) * score
-        truth = per_sample.mean(0)
-        others = f.sum(0) - f
-        wrong = [
-            (((f - f.mean(0)) * score).mean(0),
-             "This is the colleague's estimator: the baseline of a sample contains the sample itself, so the "
-             "gradient shrinks by (K - 1) / K. Leave it out."),
-            (((f - (f.sum(1, keepdim=True) - f) / (points - 1)) * score).mean(0),
-             "The baseline is taken over the other data points, dimension 1. The samples are dimension 0."),
-            (((f - f.sum(0) - f / (k - 1)) * score).mean(0),
-             "f - f.sum(0) - f: the difference needs brackets before it is divided."),
-            (((f - (f * score**2).sum(0) / score.square().sum(0)) * score).mean(0),
-             "This is the best constant, estimated from the samples that it is used on: biased again. Each sample "
-             "needs a baseline that has not seen it."),
-            ((f * score).mean(0), "There is no baseline: right on average, but with all the noise."),
-            (((f - others) * score).mean(0), "The others are summed, not averaged: how many are there?"),
-            (((f - others / k) * score).mean(0), "The sum of the others is divided by K; there are K - 1 of them."),
-            (((f - f.mean(1, keepdim=True)) * score).mean(0),
-             "The baseline is taken over data points, dimension 1. The samples are dimension 0."),
-            (((f - f.mean()) * score).mean(0), "The baseline mixes all data points; each has samples of its own."),
-            (per_sample.sum(0), "This is a sum over samples; the gradient is a mean."),
-            (per_sample.sum(0) / (k - 1),
-             "It is divided by K - 1 instead of K at the end: the mean is over K samples."),
-            (((f - f.mean(0)) * score).mean(0) * (k - 1) / k,
-             "The factor that repairs the colleague's is upside down."),
-            (-truth, "The sign is wrong: baseline minus f."),
-            (per_sample, "One estimate per sample: average them."),
-            (truth.mean(), "One number for all data points: average over samples only."),
-        ]
-        compare(answer(f, score), truth, wrong)
+        if k * points == 2:  # can be worked by hand
+            f, score = torch.tensor([[3.0], [5.0]]), torch.tensor([[1.0], [-2.0]])
+        compare(answer(f, score), *_leave_one_out(f, score))
     return "A baseline that has not seen its own sample: unbiased, and far less noise."
+
+
+def _leave_one_out(f: Tensor, score: Tensor) -> tuple[Tensor, list[tuple[Tensor, str]]]:
+    """The right answer to 03.a, and what mistakes give."""
+    k, points = f.shape
+    left_out = torch.stack([torch.cat([f[:i], f[i + 1 :]]).mean(0) for i in range(k)])
+    per_sample = (f - left_out) * score
+    truth = per_sample.mean(0)
+    others, over_points = f.sum(0) - f, (f.sum(1, keepdim=True) - f) / (points - 1)
+    colleague = ((f - f.mean(0)) * score).mean(0)
+    return truth, [
+        (colleague,
+         "This is the colleague's estimator: the baseline of a sample contains the sample itself, so the "
+         "gradient shrinks to (K - 1) / K. Leave it out."),
+        (colleague * 4 / 3, "The factor 4/3 repairs the colleague's for K = 4 only: for K samples it is another."),
+        (((f - over_points) * score).mean(0),
+         "The baseline is taken over the other data points, dimension 1. The samples are dimension 0."),
+        (((f - over_points) * score).mean(1),
+         "Samples and data points are exchanged: the samples are dimension 0. Average over those."),
+        (((f - f.sum(0) - f / (k - 1)) * score).mean(0),
+         "f - f.sum(0) - f: the difference needs brackets before it is divided."),
+        (((f - (f.sum(0) - f / (k - 1))) * score).mean(0),
+         "f.sum(0) - f / (K - 1): the difference needs brackets before it is divided."),
+        (((f - (f * score**2).sum(0) / score.square().sum(0)) * score).mean(0),
+         "This is the best constant, estimated from the samples that it is used on: biased again. Each sample "
+         "needs a baseline that has not seen it."),
+        ((f * score).mean(0), "There is no baseline: right on average, but with all the noise."),
+        (((f - others) * score).mean(0), "The others are summed, not averaged: how many are there?"),
+        (((f - others / k) * score).mean(0), "The sum of the others is divided by K; there are K - 1 of them."),
+        (((f - others / 3) * score).mean(0), "The sum of the others is divided by 3: right for K = 4 only."),
+        (((f - f.mean(1, keepdim=True)) * score).mean(0),
+         "The baseline is taken over data points, dimension 1. The samples are dimension 0."),
+        (((f - f.mean()) * score).mean(0), "The baseline mixes all data points; each has samples of its own."),
+        (((f - f.roll(1, 0)) * score).mean(0),
+         "The baseline is one other sample: unbiased, but noisier than the mean of all the others."),
+        (((f - f.roll(-1, 0)) * score).mean(0),
+         "The baseline is one other sample: unbiased, but noisier than the mean of all the others."),
+        (((f - f.mean(0)) / f.std(0) * score).mean(0),
+         "The differences are divided by their standard deviation: that rescales the gradient."),
+        (((f - left_out) * (score - score.mean(0))).mean(0),
+         "The score has lost its mean over the samples as well; only the values get a baseline."),
+        ((f * score - left_out).mean(0), "The baseline is subtracted from f * score; the score multiplies both."),
+        (per_sample.sum(0), "This is a sum over samples; the gradient is a mean."),
+        (per_sample.sum(0) / (k - 1),
+         "It is divided by K - 1 instead of K at the end: the mean is over K samples."),
+        (truth * 4 / 3, "Without the factor 4/3 it is right: leave one out needs no repair."),
+        (colleague * (k - 1) / k, "The factor that repairs the colleague's is upside down."),
+        (-truth, "The sign is wrong: baseline minus f."),
+        (per_sample, "One estimate per sample: average them."),
+        (truth.mean(), "One number for all data points: average over samples only."),
+    ]
 
 
 @checker("03.b")
@@ -55,94 +80,70 @@ def sample_gaussian(answer: Callable) -> str:
     """answer(mu, log_var, k): `[B, L]`, `[B, L]`, int -> reparameterised samples z `[K, B, L]`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        for k, shape in ((4000, (2, 3)), (4000, (3, 1))):
-            mu, log_var = torch.randn(shape).requires_grad_(), torch.randn(shape).requires_grad_()
+        # Few data points show what is shared between them, few samples what is shared between those
+        for k, shape in ((100_000, (2, 3)), (4, (25_000, 3)), (3, (1, 1))):
+            mu, log_var = (parameter.requires_grad_() for parameter in torch.randn(2, *shape).unbind())
             z = answer(mu, log_var, k)
-            _check_samples(z, mu, log_var, k)
-            if torch.equal(z, answer(mu, log_var, k)):
+            check_form(z, mu, k)
+            reached = gradients(z.square(), mu, log_var) if z.requires_grad else (None, None)
+            (check_scale_and_family if k > 4 else check_independent)(*(x.detach().double() for x in (z, mu, log_var)))
+            check_path(z, mu.detach(), reached)
+            again = answer(mu, log_var, k)
+            if torch.equal(z, again):
                 raise Mistake("Called twice, it returns the same samples. The noise must be fresh each time.")
+        if all(((samples - mu).mean(0).abs() < 1e-5).all() for samples in (z, again)):
+            raise Mistake("The samples have mean mu exactly: their noise was centred. Leave it as drawn.")
     return "Fresh noise for every sample, and a gradient to both parameters."
-
-
-def _check_samples(z: Tensor, mu: Tensor, log_var: Tensor, k: int) -> None:
-    """Raise Mistake unless z looks like k draws per data point, with gradients.
-
-    With 4,000 draws a standard deviation is known to 1.1 %, and a mean to 1.6 % of it: 8 % is 5 of these.
-    """
-    if not isinstance(z, Tensor) or z.shape != (k, *mu.shape):
-        compare(z, torch.zeros(k, *mu.shape))
-    if not z.requires_grad:
-        raise Mistake("The samples carry no gradient. Was something detached, or drawn with sample()?")
-    reached = dict(zip(("mu", "log_var"), gradients(z.square(), mu, log_var), strict=True))
-    for name, gradient in reached.items():
-        if gradient is None:
-            raise Mistake(f"No gradient reaches {name}.")
-    with torch.no_grad():
-        if not torch.isfinite(z).all():
-            raise Mistake("Some samples are not numbers. log_var may be negative; what does exp do to it?")
-        spread, sigma = z.std(0), (0.5 * log_var).exp()
-        if (spread < 1e-6 * sigma).all():
-            raise Mistake("All K samples of a data point are the same. The noise needs a dimension for them.")
-        mistakes = [
-            (log_var.exp(), "The noise is scaled by the variance. What does log_var hold?"),
-            (torch.ones_like(sigma), "The noise has unit scale: log_var plays no part."),
-            (log_var.abs(), "The noise is scaled by the logarithm itself."),
-            (1 / sigma, "The noise is divided by sigma: a larger variance should spread z more."),
-        ]
-        for scale, message in mistakes:
-            if (spread / scale - 1).abs().max() < 0.08 and (scale / sigma - 1).abs().max() > 0.2:
-                raise Mistake(message)
-        if (spread / sigma - 1).abs().max() > 0.08 or ((z.mean(0) - mu) / sigma).abs().max() > 0.08:
-            raise Mistake(
-                "Mean or standard deviation of many samples is wrong. They should be mu and exp(log_var / 2)."
-            )
-        noise = ((z - mu) / sigma).flatten(1)
-        if noise.shape[1] > 1:
-            correlation = torch.corrcoef(noise.T) - torch.eye(noise.shape[1])
-            if correlation.abs().max() > 0.1:  # six standard errors of 1 / sqrt(4000)
-                raise Mistake(
-                    "The samples of different data points or dimensions move together: they share their "
-                    "noise. Which shape must the noise have?"
-                )
-        if noise[:, 0].unique().numel() < 0.9 * k:  # float32 repeats itself by chance now and then
-            raise Mistake("Some samples of a data point are the same. Draw fresh noise for each of the K.")
-        if (noise**4).mean(0).sub(3).abs().max() > 0.8:  # five standard errors of sqrt(96 / 4000)
-            raise Mistake("The noise is not Gaussian: it has the right variance, but the wrong tails.")
-        wanted = 2 * z.sum(0), (z * (z - mu)).sum(0)  # by the path: dz/dmu = 1, dz/dlog_var = (z - mu) / 2
-        for (name, gradient), right in zip(reached.items(), wanted, strict=True):
-            if not torch.allclose(gradient.double(), right.double(), rtol=1e-3, atol=1e-2 * k**0.5):
-                raise Mistake(
-                    f"A gradient reaches {name}, but it is not that of mu + sigma * eps. (torch.normal, for "
-                    "one, passes zeros.) Draw standard normal noise, then shift and scale it."
-                )
 
 
 @checker("03.c")
 def sample_kumaraswamy(answer: Callable) -> str:
     """answer(u, a, b), tensors of one shape, u in (0, 1) -> samples z in (0, 1) of the same shape."""
+    cases = []
     for seed, shape in enumerate(((7,), (3, 5))):
         rng = torch.Generator().manual_seed(seed)
-        u, a, b = torch.rand(shape, generator=rng), *(0.5 + 3 * torch.rand(2, *shape, generator=rng))
-        q = Kumaraswamy(a, b)
-        # torch's own transforms, from its base uniform; that one runs the other way, hence 1 - u.
-        other, truth = (_push(q, noise) for noise in (u, 1 - u))
+        u, a, b = torch.rand(3, *shape, generator=rng, dtype=torch.float64)
+        cases.append((u, 0.5 + 3 * a, 0.5 + 3 * b))
+    for u, a, b in (([0.2], 2, 3), ([0.36], 3, 2), ([[3e-4, 0.004, 0.03], [0.9997, 0.996, 0.97]], 2.5, 3)):
+        u = torch.tensor(u, dtype=torch.float64)
+        cases.append((u, 0 * u + a, 0 * u + b))
+    for u, a, b in cases:
+        if not same(again := answer(u, a, b), answer(u, a, b)) and isinstance(again, Tensor) and again.isfinite().all():
+            raise Mistake("Called twice with the same u, it gives two answers: it draws noise of its own. Use u.")
+    for u, a, b in cases:
+        truth, noise = _kumaraswamy(answer(u, a, b), u, a, b)
+        compare(answer(u, a, b), truth, _kumaraswamy_mistakes(noise, u, a, b))
+    for u, a, b in cases:
         a, b = a.requires_grad_(), b.requires_grad_()
         got = answer(u, a, b)
-        if any(same(got, value) for value in (other, *(value for value, _ in _kumaraswamy_mistakes(u, a, b)))):
-            truth = other  # solved with u for 1 - u: equally good noise
-        compare(got, truth, [
-            (1 - (1 - u**a) ** b, "This is the distribution function. Its inverse is wanted."),
-            *_kumaraswamy_mistakes(1 - u if truth is not other else u, a, b),
-        ])
-        for name, gradient in zip("ab", gradients(got, a, b), strict=True):
+        truth, _ = _kumaraswamy(got, u, a, b)
+        for name, gradient, right in zip("ab", gradients(got, a, b), gradients(truth, a, b), strict=True):
             if gradient is None:
                 raise Mistake(f"The values are right, but no gradient reaches {name}.")
+            compare(gradient, right, [(0 * right, f"The values are right, but the gradient of {name} is zero.")],
+                    name=f"the gradient of {name}")
     return "Uniform noise goes in, and a gradient comes out: the inverse is the path."
 
 
-def _kumaraswamy_mistakes(v: Tensor, a: Tensor, b: Tensor) -> list[tuple[Tensor, str]]:
+def _kumaraswamy(got: Tensor, u: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """The right answer, and what it has for (1 - z^a)^b: 1 - u, or u, which is equally good noise."""
+    q = Kumaraswamy(a, b)
+    flipped = _push(q, u)  # torch's base uniform runs the other way
+    with_u = [flipped, *(value for value, _ in _kumaraswamy_mistakes(u, u, a, b))]
+    if any(same(got, value) for value in with_u):
+        return flipped, u
+    return _push(q, 1 - u), 1 - u
+
+
+def _kumaraswamy_mistakes(v: Tensor, u: Tensor, a: Tensor, b: Tensor) -> list[tuple[Tensor, str]]:
     """What goes wrong in solving (1 - z^a)^b = v."""
+    solved = lambda v: (1 - v ** (1 / b)) ** (1 / a)  # noqa: E731
+    chain = "Python reads x ** y ** z as x ** (y ** z): put brackets around the inner root before the outer is taken."
+    division = "Python reads x ** 1 / b as (x ** 1) / b: write x ** (1 / b)."
+    cut = "u is clamped away from 0 and 1, at {}: the tails are cut off. The formula needs no clamp for u in (0, 1)."
     return [
+        (1 - (1 - u**a) ** b, "This is the distribution function. Its inverse is wanted."),
+        (a * b * u ** (a - 1) * (1 - u**a) ** (b - 1), "This is the density. The inverse of the cdf is wanted."),
         ((1 - v ** (1 / a)) ** (1 / b),
          "a and b are exchanged: which power is the inner one in the distribution function?"),
         ((1 - v**b) ** a, "The powers are not inverted: to undo a power of a, take a power of 1 / a."),
@@ -151,8 +152,13 @@ def _kumaraswamy_mistakes(v: Tensor, a: Tensor, b: Tensor) -> list[tuple[Tensor,
         ((1 - v**b) ** (1 / a), "The inner power is not inverted: to undo a power of b, take a power of 1 / b."),
         (1 - v ** (1 / b), "The outer root is missing: this is z^a."),
         (v ** (1 / (a * b)), "The subtraction is missing: from (1 - z^a)^b go to z^a step by step."),
-        (1 - (1 - v ** (1 / b)) ** (1 / a), "This is 1 - z."),
+        (1 - solved(v), "This is 1 - z."),
         ((1 - v) ** (1 / a), "The inner root is missing: b plays no part."),
+        (((1 - v) ** (1 / b)) ** (1 / a), "1 - (1 - u) was taken before the root: subtract after it."),
+        *((value, chain) for value in (1 - v ** (1 / b) ** (1 / a), v ** (1 / b) ** (1 / a),
+                                       (1 - v) ** (1 / b) ** (1 / a))),
+        *((value, division) for value in ((1 - v / b) / a, (1 - v / b) ** (1 / a), (1 - v ** (1 / b)) / a)),
+        *((solved(v.clamp(eps, 1 - eps)), cut.format(eps)) for eps in (0.05, 0.01, 0.001)),
     ]
 
 
@@ -165,42 +171,79 @@ def _push(q: Kumaraswamy, noise: Tensor) -> Tensor:
 @checker("03.d")
 def logit_normal_log_prob(answer: Callable) -> str:
     """answer(z, mu, log_var): `[B, L]` each, z in (0, 1) -> log-density `[B]` in nats."""
-    for seed, shape in enumerate(((3, 2), (4, 5), (2, 1))):
+    for seed, shape in enumerate(((3, 2), (4, 5), (2, 1), (1, 1), (1, 2))):
         rng = torch.Generator().manual_seed(seed)
-        mu, log_var, noise = torch.randn(3, *shape, generator=rng)
-        sigma = (0.5 * log_var).exp()
-        y = mu + sigma * noise
-        z = torch.sigmoid(y)
-        normal = Normal(mu, sigma)
-        per_dim = TransformedDistribution(normal, SigmoidTransform()).log_prob(z)
-        log_det = torch.log(z * (1 - z))
-        log_normal = normal.log_prob(y)
-        constant = 0.5 * shape[1] * LOG_2PI
-        truth = per_dim.sum(-1)
-        wrong = [
-            (log_normal.sum(-1), "The log-determinant is missing: this is the density of y, not of z."),
-            ((log_normal + log_det).sum(-1),
-             "The log-determinant has the wrong sign: the sigmoid squeezes, so the density of z is higher."),
-            ((Normal(mu, log_var.exp()).log_prob(y) - log_det).sum(-1), "log_var is read as log sigma."),
-            (per_dim.mean(-1), "This is a mean over dimensions. Log-densities of independent dimensions add up."),
-            (per_dim, "One number per dimension: sum over the L of each data point."),
-            (per_dim.sum(), "This sums over everything. Return one number per data point."),
-            ((normal.log_prob(z) - log_det).sum(-1), "The Gaussian is evaluated at z, not at y = logit(z)."),
-            (-truth, "The sign is wrong: this is the negative log-density."),
-            (truth + constant, "The Gaussian's constant, log(2 pi) / 2 per dimension, is missing."),
-            (truth + 0.5 * log_var.sum(-1), "The Gaussian lacks its -log sigma."),
-            (truth - 0.5 * log_var.sum(-1), "The factor 1/2 of log_var is missing: -log sigma is -log_var / 2."),
-            ((log_normal - torch.log(torch.sigmoid(z) * torch.sigmoid(-z))).sum(-1),
-             "z is passed through the sigmoid again: dz/dy is z (1 - z) itself."),
-            ((log_normal - z * (1 - z)).sum(-1),
-             "The logarithm of the log-determinant is missing: this subtracts dz/dy itself."),
-            (truth - 0.5 * noise.square().sum(-1), "The squared deviation lacks its factor 1/2."),
-            (truth + constant * (1 - 1 / shape[1]),
-             "The constant is counted once; it belongs to each of the L dimensions."),
-            (truth + 0.5 * (noise.square() * (1 - sigma)).sum(-1),
-             "The squared deviation is divided by sigma, not by sigma squared."),
-            (truth.exp(), "This is the density; its logarithm is wanted."),
-            ((log_normal - z.log()).sum(-1), "Only half of the log-determinant is there: dz/dy = z (1 - z)."),
-        ]
-        compare(answer(z, mu, log_var), truth, wrong)
+        mu, log_var, noise = torch.randn(3, *shape, generator=rng, dtype=torch.float64)
+        y = mu + (0.5 * log_var).exp() * noise
+        compare(answer(y.sigmoid(), mu, log_var), *_logit_normal(y, mu, log_var))
+    y = torch.tensor([[-10.0, -6.0], [10.0, 8.0], [-8.0, 10.0]], dtype=torch.float64)
+    mu, log_var = torch.tensor([0.5, -1.0]).double().expand(3, 2), torch.tensor([1.0, 2.0]).double().expand(3, 2)
+    truth, _ = _logit_normal(y, mu, log_var)
+    compare(answer(y.sigmoid(), mu, log_var), truth, _cut_off(y.sigmoid(), mu, log_var))
     return "Squeezed space, denser probability: the change of variables for one nonlinear layer."
+
+
+def _logit_normal(y: Tensor, mu: Tensor, log_var: Tensor) -> tuple[Tensor, list[tuple[Tensor, str]]]:
+    """The right answer to 03.d at z = sigmoid(y), and what mistakes give."""
+    z, sigma = y.sigmoid(), (0.5 * log_var).exp()
+    normal, noise = Normal(mu, sigma), (y - mu) / sigma
+    log_normal, log_det = normal.log_prob(y), torch.nn.functional.logsigmoid(y) + torch.nn.functional.logsigmoid(-y)
+    per_dim = log_normal - log_det
+    truth, dim = per_dim.sum(-1), y.shape[1]
+    constant = 0.5 * dim * LOG_2PI
+    return truth, [
+        (log_normal.sum(-1), "The log-determinant is missing: this is the density of y, not of z."),
+        ((log_normal + log_det).sum(-1),
+         "The log-determinant has the wrong sign: the sigmoid squeezes, so the density of z is higher."),
+        ((Normal(mu, log_var.exp()).log_prob(y) - log_det).sum(-1), "log_var is read as log sigma."),
+        (per_dim.mean(-1), "This is a mean over dimensions. Log-densities of independent dimensions add up."),
+        (per_dim, "One number per dimension: sum over the L of each data point."),
+        (per_dim.sum(0), "This sums over the data points. Sum over the L dimensions of each."),
+        (per_dim.sum(), "This sums over everything. Return one number per data point."),
+        (per_dim.mean(), "This is a mean over everything. Return one number per data point, a sum over its L."),
+        ((normal.log_prob(z) - log_det).sum(-1), "The Gaussian is evaluated at z, not at y = logit(z)."),
+        ((normal.log_prob(z.sigmoid()) - log_det).sum(-1),
+         "The Gaussian is evaluated at sigmoid(z). z is the sigmoid of y already: undo it."),
+        ((normal.log_prob(-y) - log_det).sum(-1), "The Gaussian is evaluated at -y: y = log z - log(1 - z)."),
+        ((normal.log_prob(z.log()) - log_det).sum(-1), "The Gaussian is evaluated at log z: y = log z - log(1 - z)."),
+        (torch.full_like(truth, -math.inf),
+         "It is minus infinity: does z / 1 - z stand for z / (1 - z)? Python divides first."),
+        (-truth, "The sign is wrong: this is the negative log-density."),
+        (truth + constant, "The Gaussian's constant, log(2 pi) / 2 per dimension, is missing."),
+        (truth - constant, "The Gaussian's constant lacks its factor 1/2."),
+        (truth + 0.5 * log_var.sum(-1), "The Gaussian lacks its -log sigma."),
+        (truth - 0.5 * log_var.sum(-1), "The factor 1/2 of log_var is missing: -log sigma is -log_var / 2."),
+        ((log_normal - torch.log(torch.sigmoid(z) * torch.sigmoid(-z))).sum(-1),
+         "z is passed through the sigmoid again: dz/dy is z (1 - z) itself."),
+        ((log_normal - z * (1 - z)).sum(-1),
+         "The logarithm of the log-determinant is missing: this subtracts dz/dy itself."),
+        (truth - 0.5 * noise.square().sum(-1), "The squared deviation lacks its factor 1/2."),
+        (truth + constant * (1 - 1 / dim), "The constant is counted once; it belongs to each of the L dimensions."),
+        (truth + 0.5 * (noise.square() * (1 - sigma)).sum(-1),
+         "The squared deviation is divided by sigma, not by sigma squared."),
+        (truth + 0.5 * (noise.square() * (1 - sigma**2)).sum(-1),
+         "The squared deviation is not divided by the variance, exp(log_var)."),
+        (truth + 0.5 * (noise.square() * (1 - sigma**2 / log_var)).sum(-1),
+         "The squared deviation is divided by log_var; the variance is exp(log_var)."),
+        (truth.exp(), "This is the density; its logarithm is wanted."),
+        ((log_normal - z.log()).sum(-1), "Only half of the log-determinant is there: dz/dy = z (1 - z)."),
+        ((log_normal - (1 - z).log()).sum(-1), "Only half of the log-determinant is there: dz/dy = z (1 - z)."),
+    ]
+
+
+def _cut_off(z: Tensor, mu: Tensor, log_var: Tensor) -> list[tuple[Tensor, str]]:
+    """What 03.d gives near 0 and 1 with a number that is to avoid a logarithm of 0: all of z, or only logit(z)."""
+    exact, normal = torch.log(z * (1 - z)), Normal(mu, (0.5 * log_var).exp())
+    wrong = []
+    for eps in (0.05, 0.01, 1e-3, 1e-4):
+        kept = z.clamp(eps, 1 - eps)
+        for log_det in (exact, torch.log(kept * (1 - kept))):
+            wrong.append(((normal.log_prob(kept.logit()) - log_det).sum(-1),
+                          f"z is clamped away from 0 and 1, at {eps:g}: the density out there is wrong by nats. "
+                          "In float64 log z and log(1 - z) need no clamp."))
+    for eps in (1e-3, 1e-4, 1e-5, 1e-6):
+        logs = (z + eps).log(), (1 - z + eps).log()
+        for log_det in (exact, sum(logs)):
+            wrong.append(((normal.log_prob(logs[0] - logs[1]) - log_det).sum(-1),
+                          f"{eps:g} is added inside the logarithms: near 0 and 1 that changes y and the density."))
+    return wrong

@@ -5,10 +5,10 @@ import math
 import torch
 
 
-def score_gradient(f, score):
+def score_gradient(values, score):
     # For each sample, the mean of all but itself
-    others = (f.sum(dim=0) - f) / (len(f) - 1)
-    return ((f - others) * score).mean(dim=0)
+    others = (values.sum(dim=0) - values) / (len(values) - 1)
+    return ((values - others) * score).mean(dim=0)
 
 
 def sample_gaussian(mu, log_var, k):

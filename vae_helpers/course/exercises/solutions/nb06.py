@@ -12,17 +12,17 @@ def information_gap(information, entropy):
     return (best - second) / entropy
 
 
+def free_bits_cost(kl, threshold):
+    return kl.mean(0).clamp(min=threshold).sum()
+
+
 def log_aggregate_density(log_q, n):
-    m = len(log_q)
-    # M - 1 others stand for N - 1
-    weights = torch.full((m, m), (n - 1) / (n * (m - 1)))
+    b = len(log_q)
+    # B - 1 others stand for N - 1
+    weights = torch.full((b, b), (n - 1) / (n * (b - 1)))
     # One's own image stands for itself
     weights.fill_diagonal_(1 / n)
     return torch.logsumexp(weights.log().to(log_q) + log_q, dim=1)
 
 
-def free_bits_cost(kl, threshold):
-    return kl.mean(0).clamp(min=threshold).sum()
-
-
-SOLUTIONS = {"06.a": prices, "06.b": information_gap, "06.c": log_aggregate_density, "06.d": free_bits_cost}
+SOLUTIONS = {"06.a": prices, "06.b": information_gap, "06.c": free_bits_cost, "06.d": log_aggregate_density}

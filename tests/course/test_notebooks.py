@@ -64,6 +64,7 @@ def test_closing(name):
 def test_links_resolve(name):
     text = "\n".join(markdown(name))
     anchors = {re.sub(r"\s+", "-", line.lstrip("#").strip()) for line in text.splitlines() if line.startswith("#")}
+    anchors |= set(re.findall(r'<a id="(\w+)">', text))
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if target.startswith("http"):
             continue

@@ -293,10 +293,11 @@ print(json.dumps({"arguments": sys.argv[1:], "home": os.environ["HOME"], "path":
 
 
 def lab(setup, **environment):
+    """What `make lab` prints and how it starts Jupyter; the copies in work/ are left as they are."""
     setup.make()
     (setup.package("jupyterlab") / "__main__.py").write_text(JUPYTER)
     (setup.venv / ".mnist-tried").touch()
-    text, status = output(run_make(f"VENV={setup.venv}", "lab", **environment))
+    text, status = output(run_make("-o", "work", f"VENV={setup.venv}", "lab", **environment))
     assert status == 0
     *lines, last = text.splitlines()
     return lines, json.loads(last)

@@ -47,7 +47,8 @@ def train(folder):
 def torchrun(folder, processes):
     (folder / "run.py").write_text(RUN)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "VAE_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    found = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"PYTHONPATH": found, "VAE_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*command, str(folder / "run.py"), str(folder)],
         **{"cwd": ROOT, "env": environment, "timeout": 900, "check": False},

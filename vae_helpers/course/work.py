@@ -94,4 +94,5 @@ def _free_name(path: Path) -> Path:
 
 
 if __name__ == "__main__":
-    print(*renew(), "Your notebooks are in work/.", sep="\n")
+    for line in renew():
+        print(f"work/{line}")

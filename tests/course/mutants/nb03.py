@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch.nn.functional import softplus
 
 
 def gaussian_samples(mu, log_var, k, scale=None, shape=None):
@@ -16,10 +17,29 @@ def loo(f, score, others=None):
     return ((f - others) * score).mean(0)
 
 
-def logit_normal(z, mu, log_var, log_det=1.0, half=0.5, constant=1.0):
-    y = z.logit()
-    normal = -0.5 * (constant * math.log(2 * math.pi) + log_var) - half * (y - mu) ** 2 / log_var.exp()
-    return (normal - log_det * (z.log() + (1 - z).log())).sum(-1)
+def from_noise(mu, log_var, eps):
+    return mu + (0.5 * log_var).exp() * eps
+
+
+def antithetic(k, mu):
+    half = torch.randn((k + 1) // 2, *mu.shape)
+    return torch.cat([half, -half])[:k]
+
+
+def standardised(eps):
+    return (eps - eps.mean(0)) / eps.std(0)
+
+
+def scaled(eps):
+    return eps / eps.square().mean(0).sqrt()
+
+
+def logit_normal(z, mu, log_var, log_det=1.0, half=0.5, constant=1.0, y=None, eps=0.0, variance=None):
+    logs = (z + eps).log(), (1 - z + eps).log()
+    y = logs[0] - logs[1] if y is None else y
+    variance = log_var.exp() if variance is None else variance
+    normal = -0.5 * (constant * math.log(2 * math.pi) + log_var) - half * (y - mu) ** 2 / variance
+    return (normal - log_det * sum(logs)).sum(-1)
 
 
 MUTANTS = {
@@ -42,6 +62,15 @@ MUTANTS = {
         (lambda f, s: -loo(f, s), "sign is wrong"),
         (lambda f, s: (f - (f.sum(0) - f) / (len(f) - 1)) * s, "One estimate per sample"),
         (lambda f, s: loo(f, s).mean(), "One number for all"),
+        (lambda f, s: loo(f, s, f.mean(0)) * 4 / 3, "repairs the colleague's for K = 4 only"),
+        (lambda f, s: loo(f, s) * 4 / 3, "Without the factor 4/3"),
+        (lambda f, s: loo(f, s, (f.sum(0) - f) / 3), "divided by 3: right for K = 4 only"),
+        (lambda f, s: loo(f, s, f.sum(0) - f / (len(f) - 1)), "f.sum(0) - f / (K - 1)"),
+        (lambda f, s: loo(f, s, f.roll(1, 0)), "one other sample"),
+        (lambda f, s: loo(f, s, torch.cat([f[1:], f[:1]])), "one other sample"),
+        (lambda f, s: loo(f, s, f.mean(0)) / f.std(0), "their standard deviation"),
+        (lambda f, s: (f * s - (f.sum(0) - f) / (len(f) - 1)).mean(0), "the score multiplies both"),
+        (lambda f, s: loo(f.T, s.T), "Samples and data points are exchanged"),
     ],
     "03.b": [
         (lambda mu, lv, k: gaussian_samples(mu, lv, k, lv.exp()), "scaled by the variance"),
@@ -53,11 +82,11 @@ MUTANTS = {
         (lambda mu, lv, k: gaussian_samples(mu, lv, k, lv.sqrt()), "are not numbers"),
         (
             lambda mu, lv, k: gaussian_samples(mu, lv, k, shape=(k, 1, mu.shape[1])),
-            "they share their noise",
+            "different data points move together",
         ),
         (
             lambda mu, lv, k: gaussian_samples(mu, lv, k, shape=mu.shape).expand(k, -1, -1),
-            "All K samples",
+            "All K samples of a data point are the same",
         ),
         (lambda mu, lv, k: gaussian_samples(mu, lv, k // 2).repeat(2, 1, 1), "are the same. Draw fresh"),
         (
@@ -74,7 +103,39 @@ MUTANTS = {
             ),
             "Called twice",
         ),
-        (lambda mu, lv, k: gaussian_samples(mu, lv, k) + 1, "Mean or standard deviation"),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, k) + 1, "samples is off from mu by 1"),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, k) + 0.05, "is off from mu by 0.0"),
+        (lambda mu, lv, k: gaussian_samples(0 * mu, lv, k), "mu plays no part"),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, k, 0.97 * (0.5 * lv).exp()), " times exp(log_var / 2)."),
+        (
+            lambda mu, lv, k: mu + 0.95 * (0.5 * lv).exp() * torch.randn(k, *mu.shape, dtype=torch.float64),
+            " times exp(log_var / 2).",
+        ),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, k, 2 * (0.5 * lv).exp()), " times exp(log_var / 2)."),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, k, (0.25 * lv).exp()), "by the root of sigma"),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, k, 0.5 * lv.exp()), "half the variance"),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, k, softplus(lv)), "scaled by softplus"),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, k, softplus(lv).sqrt()), "taken as softplus"),
+        (
+            lambda mu, lv, k: mu + (0.5 * lv).exp() * (torch.rand(12, k, *mu.shape).sum(0) - 6),
+            "tails that are too short",
+        ),
+        (
+            lambda mu, lv, k: mu + (0.5 * lv).exp() * torch.randn(k, *mu.shape).clamp(-3, 3),
+            " times exp(log_var / 2).",
+        ),
+        (
+            lambda mu, lv, k: mu + (0.5 * lv).exp() * torch.distributions.Laplace(0.0, 0.5**0.5).sample((k, *mu.shape)),
+            "tails that are too long",
+        ),
+        (lambda mu, lv, k: from_noise(mu, lv, antithetic(k, mu)), "come in pairs, mu + s and mu - s"),
+        (lambda mu, lv, k: from_noise(mu, lv, standardised(torch.randn(k, *mu.shape))), "their noise was centred"),
+        (lambda mu, lv, k: from_noise(mu, lv, scaled(torch.randn(k, *mu.shape))), "depend on one another"),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, k, shape=(k, len(mu), 1)), "different dimensions of a data point"),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, k).transpose(0, 1), "The shape is [B, K, L]"),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, 1)[0], "One sample for each data point"),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, k).flatten(0, 1), "one dimension. Return [K, B, L]"),
+        (lambda mu, lv, k: gaussian_samples(mu, lv.detach(), k), "No gradient reaches log_var"),
     ],
     "03.c": [
         (lambda u, a, b: (1 - (1 - u) ** (1 / a)) ** (1 / b), "a and b are exchanged: which"),
@@ -89,6 +150,19 @@ MUTANTS = {
         (lambda u, a, b: 1 - (1 - (1 - u) ** (1 / b)) ** (1 / a), "This is 1 - z"),
         (lambda u, a, b: u ** (1 / a), "b plays no part"),
         (lambda u, a, b: (1 - (1 - u) ** (1 / b.detach())) ** (1 / a), "no gradient reaches b"),
+        (lambda u, a, b: (1 - (1 - u.clamp(0.01, 0.99)) ** (1 / b)) ** (1 / a), "clamped away from 0 and 1, at 0.01"),
+        (lambda u, a, b: (1 - u.clamp(1e-3, 1 - 1e-3) ** (1 / b)) ** (1 / a), "clamped away from 0 and 1, at 0.001"),
+        (lambda u, a, b: (1 - torch.rand_like(a) ** (1 / b)) ** (1 / a), "draws noise of its own. Use u"),
+        (lambda u, a, b: torch.distributions.Kumaraswamy(a, b).rsample(), "draws noise of its own. Use u"),
+        (lambda u, a, b: (1 - u) ** (1 / b) ** (1 / a), "x ** (y ** z)"),
+        (lambda u, a, b: 1 - (1 - u) ** (1 / b) ** (1 / a), "x ** (y ** z)"),
+        (lambda u, a, b: u ** (1 / b) ** (1 / a), "x ** (y ** z)"),
+        (lambda u, a, b: (1 - (1 - u) ** 1 / b) ** (1 / a), "(x ** 1) / b"),
+        (lambda u, a, b: (1 - (1 - u) ** 1 / b) ** 1 / a, "(x ** 1) / b"),
+        (lambda u, a, b: (1 - (1 - u) ** (1 / b)) ** 1 / a, "(x ** 1) / b"),
+        (lambda u, a, b: (u ** (1 / b)) ** (1 / a), "subtraction is missing"),
+        (lambda u, a, b: a * b * u ** (a - 1) * (1 - u**a) ** (b - 1), "This is the density"),
+        (lambda u, a, b: ((1 - (1 - u) ** (1 / b)) ** (1 / a)).detach(), "no gradient reaches a"),
     ],
     "03.d": [
         (lambda z, mu, lv: logit_normal(z, mu, lv, log_det=0.0), "log-determinant is missing: this"),
@@ -112,9 +186,7 @@ MUTANTS = {
             "logarithm of the log-determinant",
         ),
         (
-            lambda z, mu, lv: (
-                logit_normal(z, mu, lv, log_det=0.0) - (z.sigmoid() * (-z).sigmoid()).log().sum(-1)
-            ),
+            lambda z, mu, lv: logit_normal(z, mu, lv, log_det=0.0) - (z.sigmoid() * (-z).sigmoid()).log().sum(-1),
             "through the sigmoid again",
         ),
         (
@@ -127,5 +199,18 @@ MUTANTS = {
             ).sum(-1),
             "evaluated at z, not at y",
         ),
+        (lambda z, mu, lv: logit_normal(z, mu, lv, y=z.logit(eps=1e-3)), "clamped away from 0 and 1, at 0.001"),
+        (lambda z, mu, lv: logit_normal(z.clamp(0.01, 0.99), mu, lv), "clamped away from 0 and 1, at 0.01"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv, eps=1e-6), "1e-06 is added inside the logarithms"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv, y=torch.sigmoid(z)), "evaluated at sigmoid(z)"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv, y=-z.logit()), "evaluated at -y"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv, y=z.log()), "evaluated at log z"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv, y=torch.log(z / 1 - z)), "It is minus infinity"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv).sum() / z.numel(), "a mean over everything"),
+        (lambda z, mu, lv: logit_normal(z.T, mu.T, lv.T), "sums over the data points"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv, constant=2.0), "constant lacks its factor 1/2"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv, variance=1.0), "not divided by the variance"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv, variance=lv), "divided by log_var; the variance"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv, variance=(0.5 * lv).exp()), "divided by sigma, not by"),
     ],
 }

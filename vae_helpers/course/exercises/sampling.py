@@ -11,7 +11,7 @@ from .diagnosis import Mistake
 
 LIMIT = 6.5
 """Standard errors. Right noise is beyond it once in 10^10 times; the checker looks at some 60 numbers, and at one
-distance of distribution functions with a limit of 3 * 10^-8. All in all it rejects right noise less than once in 10^6."""
+distance of distribution functions with a limit of 3 * 10^-8. It rejects right noise less than once in 10^6 times."""
 
 
 def check_form(z: Tensor, mu: Tensor, k: int) -> None:
@@ -142,9 +142,11 @@ def _check_scale(z: Tensor, mu: Tensor, sigma: Tensor, log_var: Tensor) -> None:
         if (spread / scale - 1).abs().max() < 0.015 and (scale / sigma - 1).abs().max() > 0.05:
             raise Mistake(message)
     ratio = spread / sigma
-    if ((ratio - 1).abs() > LIMIT / (2 * n) ** 0.5).any():
-        worst = ratio.flatten()[(ratio - 1).abs().argmax()].item()
-        where = "" if (ratio / worst - 1).abs().max() < 0.02 else " for one of them"
+    together, error = ratio.square().mean().sqrt(), (2 * n) ** -0.5
+    if ((ratio - 1).abs() > LIMIT * error).any() or (together - 1).abs() > LIMIT * error / ratio.numel() ** 0.5:
+        alike = (ratio / together - 1).abs().max() < 0.02
+        worst = (together if alike else ratio.flatten()[(ratio - 1).abs().argmax()]).item()
+        where = "" if alike else " for one of them"
         raise Mistake(f"The standard deviation of the samples is {worst:.3g} times exp(log_var / 2){where}.")
     off = z.mean(0) - mu
     if (off.abs() > LIMIT * sigma / n**0.5).any():

@@ -100,11 +100,8 @@ def test_a_cell_that_did_not_compile_is_noticed(exercise, capsys, monkeypatch):
         raise NotImplementedError
 
     assert said(capsys, doubles) == "○ 99.z not attempted yet"
-    shell.user_ns["_ih"] = [
-        "",
-        "def doubles(x, n):\n    raise NotImplementedError",
-        "def doubles(x, n):\n    return (2 * x",
-    ]
+    stub = "def doubles(x, n):\n    raise NotImplementedError"
+    shell.user_ns["_ih"] = ["", stub, "def doubles(x, n):\n    return (2 * x"]
     assert said(capsys, doubles).startswith("✗ 99.z the cell with doubles did not run: line 2, ")
     shell.user_ns["_ih"].append(stub)
     assert said(capsys, doubles) == "○ 99.z not attempted yet"

@@ -27,6 +27,15 @@ def mean_of_the_error(x, mean, sigma):
     return -D / 2 * math.log(2 * math.pi) - D * torch.log(sigma) - ((x - mean) ** 2).mean(1) / (2 * sigma**2)
 
 
+def error_averaged_over_everything(x, mean, sigma):
+    D = x.shape[1]
+    return -D / 2 * math.log(2 * math.pi) - D * torch.log(sigma) - F.mse_loss(x, mean) / (2 * sigma**2)
+
+
+def density_first(x, mean, sigma):
+    return (torch.exp(-((x - mean) ** 2) / (2 * sigma**2)) / (sigma * math.sqrt(2 * math.pi))).log().sum(1)
+
+
 def sum_of_everything(x, mean, sigma):
     D = x.shape[1]
     return -D / 2 * math.log(2 * math.pi) - D * torch.log(sigma) - ((x - mean) ** 2).sum() / (2 * sigma**2)
@@ -75,10 +84,20 @@ MUTANTS = {
         ),
         (lambda x, m, s: log_likelihood(x, m, s, len(x), len(x)), "the pixels of the whole batch"),
         (lambda x, m, s: log_likelihood(x, m, s, 784 / x.shape[1], 784 / x.shape[1]), "D is 784 here"),
-        (three_means, "Which dimensions are summed"),
+        (three_means, "A mean over images and pixels"),
+        (lambda x, m, s: F.mse_loss(x, m), "The mean squared error of the whole batch"),
+        (lambda x, m, s: -(x - m).square().mean(1), "sigma plays no part"),
+        (error_averaged_over_everything, "a mean over everything"),
+        (lambda x, m, s: log_likelihood(x, m, s) + x.shape[1] / 2 * math.log(2), "log pi stands"),
+        (lambda x, m, s: log_likelihood(x, m, s, half=0) - (x - m).abs().sum(1) / (2 * s**2), "absolute value"),
+        (lambda x, m, s: log_likelihood(x, m, s, half=0) - (x - m).sum(1) ** 2 / (2 * s**2), "before they are squared"),
+        (density_first, "infinite or not a number"),
     ],
     "05.b": [
         (lambda w, D, L: w * D / (2 * L), "Take the root"),
+        (lambda w, D, L: w * D / L, "This is 2 sigma^2"),
+        (lambda w, D, L: D / (2 * L * w), "This is sigma^2, and the weight"),
+        (lambda w, D, L: (w * L / 2).sqrt(), "D plays no part"),
         (lambda w, D, L: (w * D / 2).sqrt(), "right for the sum"),
         (lambda w, D, L: w * D / 2, "sigma^2 for the sum of the KLs"),
         (lambda w, D, L: (w * D * L / 2).sqrt(), "L is on the wrong side"),
@@ -111,6 +130,8 @@ MUTANTS = {
         (lambda x, m: (x - m).square().mean(0).log(), "One per pixel"),
         (lambda x, m: (x - m).square().log(), "One for each pixel of each image"),
         (lambda x, m: (x - m).square().mean(1).log().mean(), "one for each image"),
+        (lambda x, m: (x - m).square().sum(1).log().mean(), "inside out, and summed"),
+        (lambda x, m: (x - m).std().log(), ", nothing subtracted"),
         (lambda x, m: (x - m).square().log().mean(), "logarithms, one for each pixel of"),
         (lambda x, m: (x - m).mean().square().log(), "before squaring"),
         (lambda x, m: (x - m).var().log(), "is an error as well"),
@@ -136,6 +157,7 @@ MUTANTS = {
         (lambda lp, D, n: -(lp - D * math.log(n)), "nats of the whole image"),
         (lambda lp, D, n: -(lp - D * math.log(n)) / D * math.log(2), "Multiplied by log 2"),
         (lambda lp, D, n: -(lp - D * math.log(n)).mean() / (D * math.log(2)), "return one per image"),
+        (lambda lp, D, n: -(lp - D * math.log(n)).sum() / (D * math.log(2)), "the sum; return one per image"),
         (lambda lp, D, n: -(lp - D * math.log(256)) / (D * math.log(2)), "256 levels were assumed"),
         (lambda lp, D, n: -(lp - D * math.log(n - 1)) / (D * math.log(2)), "not 1 / (levels - 1)"),
         (lambda lp, D, n: -(lp - D * math.log(n)) / (784 * math.log(2)), "D is 784 here"),

@@ -26,6 +26,11 @@ def two_smallest(information, entropy):
     return (ordered[0] - ordered[1]) / entropy
 
 
+def topk_without_dim(information, entropy):
+    best, second = information.topk(2).values
+    return (best - second) / entropy
+
+
 def along_the_codes(information, entropy):
     return gap(information / entropy[:, None], 1.0)
 
@@ -115,6 +120,9 @@ MUTANTS = {
         (places_for_values, "the values and where they stood"),
         (places_for_values_by_sort, "the values and where they stood"),
         (along_the_codes, "divided along the codes"),
+        (topk_without_dim, "go over the last dimension"),
+        (lambda i, h: i.topk(2, dim=0).values.diff(dim=0) / h, "torch.diff subtracts"),
+        (lambda i, h: gap(i, h.max()), "divided by the largest entropy"),
         (lambda i, h: gap(i, h) ** 2, "is right, for"),
     ],
     "06.c": [
@@ -136,6 +144,9 @@ MUTANTS = {
         (lambda kl, t: kl.sum(0).clamp(min=t).sum(), "A sum over the batch"),
         (lambda kl, t: kl.mean(1).clamp(min=t).sum(), "The mean is taken over dimensions"),
         (lambda kl, t: kl.detach().mean(0).clamp(min=t).sum(), "but not its gradient"),
+        (lambda kl, t: torch.max(kl.mean(0), t).sum(), "compare two tensors"),
+        (lambda kl, t: torch.maximum(kl.mean(0), t).sum(), "compare two tensors"),
+        (lambda kl, t: kl.mean(0).clamp(min=t).sum().item(), "but not its gradient"),
         (lambda kl, t: kl.mean(0).clamp(min=t).sum() + 1, "is right, for"),
     ],
     "06.d": [

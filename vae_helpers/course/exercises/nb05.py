@@ -19,11 +19,14 @@ def _images(seed: int, batch: int, pixels: int, size: float = 1.0) -> tuple[Tens
 
 
 def _gaussian_cases() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """x, mean, sigma: no two terms of log p cancel; ordinary ones, a whole image, extreme sigmas, one by hand."""
+    """x, mean, sigma: no two terms of log p cancel; ordinary ones, a whole image, extremes, one by hand."""
     for seed, (batch, pixels, value, size) in enumerate(
         ((3, 5, 0.15, 1.0), (5, 2, 1.7, 1.0), (2, 784, 0.02, 0.05), (3, 4, 60.0, 1.0))
     ):
         yield *_images(seed, batch, pixels, size), torch.tensor(value)
+    # Forty sigma off: a density is 0 there, its logarithm is not
+    x, mean = torch.tensor([[1.0, 0.4, 0.1], [0.3, 0.9, 0.5]]), torch.tensor([[0.2, 0.4, 0.1]] * 2)
+    yield x, mean, torch.tensor(0.02)
     yield torch.tensor([[0.9, 0.2]]), torch.tensor([[0.5, 0.3]]), torch.tensor(0.5)
 
 
@@ -34,7 +37,8 @@ def gaussian_log_likelihood(answer: Callable) -> str:
         batch, pixels = x.shape
         per_pixel = Normal(mean, sigma).log_prob(x)
         truth = per_pixel.sum(-1)
-        half_squares = (x - mean).square().sum(-1) / 2
+        squares = (x - mean).square()
+        half_squares = squares.sum(-1) / 2
         constant, log_sigma = pixels / 2 * math.log(2 * math.pi), pixels * sigma.log()
         error = half_squares / sigma**2
         wrong = [
@@ -44,12 +48,18 @@ def gaussian_log_likelihood(answer: Callable) -> str:
             (per_pixel.sum(0), "Summed over the images. Each image keeps its own: sum over its pixels."),
             (truth.sum(), "One number for the whole batch: return one per image, [B]."),
             (truth.mean(), "One number for the whole batch: return one per image, not their mean."),
+            (truth.mean() / pixels, "A mean over images and pixels: return one per image, the sum over its pixels."),
+            (squares.mean(), "The mean squared error of the whole batch. log p(x|z) has three terms, for each image."),
+            (-squares.mean(-1), "The mean squared error alone: sigma plays no part. log p(x|z) has three terms."),
+            (-constant - log_sigma - squares.mean() / (2 * sigma**2),
+             "The squared error is a mean over everything. Sum it over the pixels of each image."),
             (-constant - log_sigma - error.sum(),
              "The squared error is summed over the images as well: one number. Sum over the pixels of each image."),
             (truth.exp(), "This is the density (0 or infinite for a whole image). Its logarithm is wanted."),
             (-error, "Both constants are missing, that with 2 pi and that with log sigma: this is the error alone."),
             (error, "This is the error's term as a loss: the sign is wrong, and both constants are missing."),
             (truth + constant, "The constant with 2 pi is missing."),
+            (truth + pixels / 2 * math.log(2), "log pi stands where log(2 pi) belongs."),
             (truth - constant, "D log(2 pi) stands where D/2 log(2 pi) belongs."),
             (truth + 2 * constant, "The constant with 2 pi has the wrong sign."),
             (truth + constant * (1 - 1 / pixels), "The 2 pi is counted once, not once per pixel."),
@@ -75,6 +85,10 @@ def gaussian_log_likelihood(answer: Callable) -> str:
              "sigma was taken for log sigma^2. It is the standard deviation itself."),
             (-constant - log_sigma - (2 * half_squares).sqrt() / (2 * sigma**2),
              "The error is not squared: the norm, where its square belongs."),
+            (-constant - log_sigma - (x - mean).abs().sum(-1) / (2 * sigma**2),
+             "The error's absolute value, where its square belongs."),
+            (-constant - log_sigma - (x - mean).sum(-1).square() / (2 * sigma**2),
+             "The errors are summed before they are squared: those of opposite sign cancel."),
             ((-constant - log_sigma) * batch / pixels - error,
              "D is the number of images here, x.shape[0]. It is the number of pixels, x.shape[1]."),
             ((-constant - log_sigma) * batch - error,
@@ -99,6 +113,9 @@ def silent_sigma(answer: Callable) -> str:
         truth = (w * pixels / (2 * latents)).sqrt()
         wrong = [
             (truth**2, "This is sigma^2. Take the root."),
+            (2 * truth**2, "This is 2 sigma^2: w D / L. Solve it for sigma."),
+            ((truth / w) ** 2, "This is sigma^2, and the weight is upside down: it belongs above."),
+            ((w * latents / 2).sqrt(), "D plays no part, and L is on the wrong side: each mean divides its term."),
             (truth * math.sqrt(latents),
              "This is right for the sum of the KLs; here it is their mean over L dimensions."),
             (truth**2 * latents,
@@ -151,6 +168,10 @@ def optimal_log_var(answer: Callable) -> str:
             (per_image.log(), "One per image. The sigma is shared by all of them: average over images too."),
             (per_pixel.log(), "One per pixel. The sigma is shared by all of them: average over pixels too."),
             (squares.log(), "One for each pixel of each image. The sigma is shared by all: average first."),
+            (squares.sum(1).log().mean(),
+             "Averaged inside out, and summed over pixels: wanted is the log of a mean over all pixels of all images."),
+            (error.std().log(),
+             "The log of the standard deviation about the errors' mean. log sigma^2 is wanted, nothing subtracted."),
             (per_image.log().mean(), "Averaged inside out: a mean of logarithms, one for each image."),
             (squares.log().mean(), "Averaged inside out: a mean of logarithms, one for each pixel of each image."),
             (error.mean().square().log(), "Averaged before squaring, so that errors of opposite sign cancel."),
@@ -202,6 +223,7 @@ def bits_per_dimension(answer: Callable) -> str:
             (-log_mass, "These are nats of the whole image. Bits are wanted, and for one dimension."),
             (truth * bit**2, "Multiplied by log 2 where it should be divided: there are more bits than nats."),
             (truth.mean(), "One number for the batch; return one per image."),
+            (truth.sum(), "One number for the batch, the sum; return one per image."),
             (truth + (math.log(256) - log_levels) / bit, "256 levels were assumed. Use `levels`."),
             (truth + (math.log(levels - 1) - log_levels) / bit,
              "The steps are 1 / levels here, not 1 / (levels - 1): after dequantisation every level has a width."),

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Callable
 
 import torch
@@ -93,6 +94,10 @@ def information_gap(answer: Callable) -> str:
             ((best - second) / information.sum(0), "It is divided by the sum over codes, not by the entropy."),
             ((best - second) / entropy.sum(), "It is divided by the sum of the entropies: each factor has its own."),
             ((best - second) / entropy.mean(), "It is divided by the mean of the entropies: each factor has its own."),
+            ((best - second) / entropy.amax(), "It is divided by the largest entropy: each factor has its own."),
+            (-truth[None],
+             "torch.diff subtracts the best from the second best, and leaves a dimension of 1: the gap is at least 0, "
+             "`[F]`."),
             ((best - information.mean(0)) / entropy,
              "It is the best minus the mean of the codes. Which code comes second?"),
             ((top.values - top.indices) / entropy, both),
@@ -110,7 +115,16 @@ def information_gap(answer: Callable) -> str:
                     (along_codes[0] - along_codes[1],
                      "The entropies are divided along the codes. They belong to the factors, the columns."),
                 ]
-        compare(answer(information, entropy), truth, mistakes)
+        try:
+            got = answer(information, entropy)
+        except ValueError as error:
+            if "unpack" not in str(error):
+                raise
+            raise Mistake(
+                f"It stopped: {error}. topk and sort go over the last dimension, the factors, unless `dim` says "
+                "otherwise."
+            ) from None
+        compare(got, truth, mistakes)
     tied = torch.tensor([[2.0, 0.5, 0.0], [2.0, 0.1, 0.0], [0.5, 0.3, 0.0]])
     compare(answer(tied, torch.ones(3)), torch.tensor([0.0, 0.2, 0.0]), [
         (torch.tensor([1.5, 0.2, below]),
@@ -137,7 +151,16 @@ def free_bits_cost(answer: Callable) -> str:
         columns = kl.T.tolist()
         truth = torch.tensor(sum(max(threshold, sum(column) / len(column)) for column in columns))
         mean, size = kl.mean(0), kl.shape[1]
-        compare(answer(kl, threshold), truth, [
+        try:
+            got = answer(kl, threshold)
+        except TypeError as error:
+            if not re.search(r"max.*(not float|\(Tensor, float\))", str(error), re.DOTALL):
+                raise
+            raise Mistake(
+                f"It stopped: {str(error).splitlines()[0]}. torch.max and torch.maximum compare two tensors; for a "
+                "tensor and a number there is clamp."
+            ) from None
+        compare(got, truth, [
             (kl.clamp(min=threshold).sum(1).mean(),
              "The threshold is applied to each image, and then averaged. Average over the batch first, so that "
              "a dimension may spend more on one image than on another."),

@@ -12,6 +12,7 @@ import ast
 import inspect
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from vae_helpers.course.exercises.solutions import SOLUTIONS
@@ -134,6 +135,14 @@ def readme_rows(notebooks: dict[str, dict]) -> str:
         link = f"[{called[1] if called else '00 Start here'}](notebooks/{name}.ipynb)"
         rows.append(f"| {link} | {title(notebook)} | {spoken(core)} | {spoken(everything)} |")
     return "\n".join(rows)
+
+
+def solve(cells: list[dict], which: Callable[[str], bool] = lambda id: True) -> None:
+    """Put the right answers into the stubs, of those exercises for which `which(id)` is true."""
+    for id, answer in SOLUTIONS.items():
+        for cell in cells:
+            if "exercise" in tags(cell) and f"def {answer.__name__}(" in source(cell) and which(id):
+                cell["source"] = inspect.getsource(answer)
 
 
 def between(text: str, mark: str, new: str) -> str:

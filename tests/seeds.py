@@ -22,17 +22,20 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+from tests.form import solve
 from vae_helpers.files import ROOT
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def run(path: Path, seed: int, data: str | None) -> tuple[list[str], float]:
+def run(path: Path, seed: int, data: str | None, solved: bool = False) -> tuple[list[str], float]:
     """What fails in a notebook under a seed, a line each, and the seconds that it took."""
     notebook, begun = nbformat.read(path, as_version=4), time.perf_counter()
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", []):
             cell.source = re.sub(r"^SEED = \d+", f"SEED = {seed}", cell.source, flags=re.MULTILINE)
+    if solved:
+        solve(notebook.cells)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     if data == "strokes":
         environment["VAE_DATA_DIR"] = str(ROOT / "build" / "no-mnist")
@@ -55,6 +58,7 @@ def main() -> int:
     add("--seeds", nargs="+", type=int, help="these seeds; by default fresh ones")
     add("--fresh", type=int, default=3, metavar="N", help="how many fresh seeds (3)")
     add("--data", nargs="+", choices=["mnist", "strokes"], default=[None], help="by default what load_images() finds")
+    add("--solved", action="store_true", help="with a right answer in every exercise, instead of none")
     add("--jobs", type=int, default=2, help="notebooks at a time (2)")
     args = parser.parse_args()
     seeds = args.seeds or sorted(random.SystemRandom().sample(range(1000, 100_000), args.fresh))
@@ -65,7 +69,9 @@ def main() -> int:
     tasks = [(path, seed, data) for seed in seeds for path in paths for data in (args.data if loads[path] else [None])]
     failed = 0
     with ThreadPoolExecutor(args.jobs) as pool:
-        for (path, seed, data), (errors, seconds) in zip(tasks, pool.map(lambda task: run(*task), tasks), strict=True):
+        for (path, seed, data), (errors, seconds) in zip(
+            tasks, pool.map(lambda task: run(*task, args.solved), tasks), strict=True
+        ):
             what = f"{path.stem} seed {seed}{f' {data}' if data else ''}"
             print(f"{'✗' if errors else '✓'} {what} ({seconds:.0f} s)", *errors, sep="\n    ", flush=True)
             failed += bool(errors)

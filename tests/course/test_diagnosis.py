@@ -1,5 +1,7 @@
 """What is said about a wrong answer: true for every input, or the smallest input where it fails."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -84,6 +86,7 @@ def test_raw_errors_are_translated(exercise, capsys):
     assert "given a Python number (here n): for those use math.log" in said(capsys, lambda x, n: torch.log(float(n)))
     assert "It was called with x [3]; a row is a data point" in said(capsys, lambda x, n: x + torch.ones(7))
     assert "It was called with x [3]" in said(capsys, lambda x, n: x[None] @ torch.ones(7, 2))
+    assert "was given a tensor of many: for those use torch.sqrt" in said(capsys, lambda x, n: math.sqrt(x))
     assert "Do not detach" in said(capsys, lambda x, n: x.requires_grad_().numpy())
     assert said(capsys, lambda x, n: {}["a"]) == "✗ 99.z your function stopped: KeyError: 'a'"
 

@@ -20,6 +20,34 @@ def expected_log(a, c, K, weights=None, counts=None):
     return torch.tensor(math.fsum(weigh(K, j) * math.log((j * a + (K - j) * c) / K) for j in counts))
 
 
+def shifted(a, out):
+    """The estimate of 01.a with something taken out of the logarithms, and put back."""
+    return (a - out).exp().mean(0).log() + out
+
+
+def ess_of(w):
+    """The ESS of 01.b by its formula."""
+    return w.sum(0) ** 2 / w.square().sum(0)
+
+
+def with_precision(x, W, b, sigma, precision):
+    """The answer to 01.d from a precision."""
+    cov = torch.linalg.pinv(precision)
+    return (x - b) @ W @ cov / sigma**2, cov
+
+
+def mean_times(x, W, b, sigma, factor):
+    """The answer to 01.d with a factor in the mean."""
+    mean, cov = ppca_posterior(x, W, b, sigma)
+    return mean * factor, cov
+
+
+def by_precision(x, W, b, sigma, divisor):
+    """The answer to 01.d with the precision in place of the covariance in the mean."""
+    cov = ppca_posterior(x, W, b, sigma)[1]
+    return (x - b) @ W @ torch.linalg.inv(cov) / divisor, cov
+
+
 MUTANTS = {
     "01.a": [
         (lambda a: a.mean(0), "mean of the logarithms"),
@@ -33,8 +61,18 @@ MUTANTS = {
         (lambda a: a.logsumexp(0) - math.log(a.shape[1]), "log B is subtracted"),
         (lambda a: (a - a.max(0).values).exp().mean(0).log(), "not put back"),
         (lambda a: a.exp().mean(0).log(), "exp(-1000) is 0"),
-        (lambda a: (a - a.max()).exp().mean(0).log() + a.max(), "exp(-1000) is 0"),
-        (lambda a: (a.exp().mean(0) + 1e-12).log(), "A small constant"),
+        (lambda a: a.logsumexp(0) + math.log(len(a)), "log K is added"),
+        (lambda a: a.logsumexp(0) - len(a), "K itself is subtracted"),
+        (lambda a: shifted(a, a.max()), "of all data points is taken out"),
+        (lambda a: shifted(a, a.mean()), "The mean over everything is taken out"),
+        (lambda a: shifted(a, a.mean(0)), "an exponential becomes infinite"),
+        (lambda a: shifted(a, a.min(0).values), "an exponential becomes infinite"),
+        (lambda a: shifted(a, a.median(0).values), "an exponential becomes infinite"),
+        (lambda a: a.clamp(max=100).logsumexp(0) - math.log(len(a)), "lies beyond some limit"),
+        (lambda a: a.clamp(min=-100).logsumexp(0) - math.log(len(a)), "lies beyond some limit"),
+        (lambda a: a.clamp(min=-500).exp().mean(0).log(), "lies beyond some limit"),
+        (lambda a: (a.exp().mean(0) + 1e-12).log(), "lies beyond some limit"),
+        (lambda a: (a.exp().mean(0) + 1e-300).log(), "lies beyond some limit"),
         (lambda a: a.logsumexp(0) - math.log(len(a)) + 1, "is right, for"),
     ],
     "01.b": [
@@ -51,7 +89,18 @@ MUTANTS = {
         (lambda a: (a.logsumexp(0) - (2 * a).logsumexp(0)).exp(), "square of the sum is missing"),
         (lambda a: torch.special.entr(a.softmax(0)).sum(0).exp(), "exponential of the entropy"),
         (lambda a: a.exp().sum(0).square() / a.exp().square().sum(0), "0 / 0"),
-        (lambda a: (a - a.max()).exp().sum(0) ** 2 / (a - a.max()).exp().square().sum(0), "0 / 0"),
+        (lambda a: ess_of((a - a.max()).exp()), "of all data points is taken out"),
+        (lambda a: ess_of((a - a.mean()).exp()), "The mean over everything is taken out"),
+        (lambda a: ess_of((a - a.mean(0)).exp()), "an exponential becomes infinite"),
+        (lambda a: ess_of((a - a.min(0).values).exp()), "an exponential becomes infinite"),
+        (lambda a: (a.exp().sum(0) ** 2 + 1e-9) / (a.exp().square().sum(0) + 1e-9), "lies beyond some limit"),
+        (lambda a: ess_of(a.clamp(-100, 100).exp()), "lies beyond some limit"),
+        (lambda a: ess_of(a.clamp(min=-100).exp()), "lies beyond some limit"),
+        (lambda a: len(a) / (1 + a.exp().var(0) / a.exp().mean(0) ** 2), "divides by K - 1"),
+        (lambda a: 1 / (a.softmax(1) ** 2).sum(0), "normalised over data points"),
+        (lambda a: (a.logsumexp(0) ** 2 - (2 * a).logsumexp(0)).exp(), "What is log(s^2)"),
+        (lambda a: 2 * a.logsumexp(0) / (2 * a).logsumexp(0), "quotient is a difference"),
+        (lambda a: a.logsumexp(0) ** 2 / (2 * a).logsumexp(0), "sums themselves"),
     ],
     "01.c": [
         (lambda a, c, K: torch.tensor(math.log((a + c) / 2)), "This is log E[w]"),
@@ -66,6 +115,12 @@ MUTANTS = {
             lambda a, c, K: torch.tensor(math.log((a + c) / 2) - ((a - c) / (a + c)) ** 2 / (2 * K)),
             "Taylor approximation",
         ),
+        (lambda a, c, K: expected_log(a, c, K) + math.log(K / 2), "divided by 2"),
+        (lambda a, c, K: expected_log(a, c, K) / math.log(2), "to base 2"),
+        (lambda a, c, K: expected_log(a, c, K).exp(), "exponential of the expectation"),
+        (lambda a, c, K: (a + c) / 2, "the expected mean itself"),
+        (lambda a, c, K: torch.where(torch.rand(99, K) < 0.5, a, c).mean(1).log().mean(), "is right, for"),
+        (lambda a, c, K: expected_log(a, c, K) + 1e-9 * torch.rand((), dtype=torch.float64), "another answer each"),
         (lambda a, c, K: expected_log(a, c, min(K, 50)), "is right, for"),
     ],
     "01.d": [
@@ -96,5 +151,21 @@ MUTANTS = {
             lambda x, W, b, s: (ppca_posterior(x, W, b, s, 0.0)[0], ppca_posterior(x, W, b, s)[1]),
             "least-squares code",
         ),
+        (lambda x, W, b, s: with_precision(x, W, b, s, 1 + W.T @ W / s**2), "1 is added to every entry: I"),
+        (lambda x, W, b, s: ((x - b) @ W, 1 + W.T @ W / s**2), "a precision, to be inverted"),
+        (lambda x, W, b, s: (0, torch.linalg.inv(torch.eye(len(b)) + W @ W.T / s**2)), "a matrix of the data"),
+        (lambda x, W, b, s: with_precision(x, W, b, s, torch.eye(W.shape[1]) - W.T @ W / s**2), "sign is wrong"),
+        (changed(ppca_posterior, 1, lambda cov: 1 / torch.linalg.inv(cov)), "Each entry of the precision"),
+        (changed(ppca_posterior, 1, torch.diagonal), "as a vector"),
+        (changed(ppca_posterior, 1, lambda cov: cov.inverse().diagonal().reciprocal().diag()), "Only the precision"),
+        (lambda x, W, b, s: (0, s**2 * torch.linalg.inv(W.T @ W + torch.eye(W.shape[1]))), "but not from I"),
+        (lambda x, W, b, s: (0, W.T @ W + s**2 * torch.eye(W.shape[1])), "neither divided"),
+        (lambda x, W, b, s: ppca_posterior(x + 2 * b, W, b, s), "b is added"),
+        (lambda x, W, b, s: mean_times(x, W, b, s, 1 / s**2), "squared twice"),
+        (lambda x, W, b, s: by_precision(x, W, b, s, s**2), "multiplied by the precision, where"),
+        (lambda x, W, b, s: by_precision(x, W, b, s, 1.0), "multiplied by the precision, not"),
+        (changed(ppca_posterior, 0, lambda mean: mean.mean(0)), "average over data points"),
+        (changed(ppca_posterior, 0, lambda mean: mean.T), "The numbers are right; the shape of mean"),
+        (changed(ppca_posterior, 0, lambda mean: mean + 1), "mean[0, 0] is"),
     ],
 }

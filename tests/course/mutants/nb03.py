@@ -122,7 +122,7 @@ MUTANTS = {
         ),
         (
             lambda mu, lv, k: mu + (0.5 * lv).exp() * torch.randn(k, *mu.shape).clamp(-3, 3),
-            " times exp(log_var / 2).",
+            "The noise is not Gaussian",
         ),
         (
             lambda mu, lv, k: mu + (0.5 * lv).exp() * torch.distributions.Laplace(0.0, 0.5**0.5).sample((k, *mu.shape)),

@@ -142,6 +142,7 @@ MUTANTS = {
         (lambda x, m: 2 * (x - m).abs().mean().log(), "mean absolute error, squared"),
         (lambda x, m: (x - m).abs().mean().log(), "logarithm of the mean absolute error"),
         (lambda x, m: -(x - m).square().mean().log(), "the log of the precision"),
+        (lambda x, m: math.log(F.mse_loss(x, m)), "it is a Python number"),
         (lambda x, m: (x - m).square().mean().log2(), "to base 2"),
         (lambda x, m: (x - m).square().mean().log10(), "to base 10"),
     ],

@@ -73,7 +73,7 @@ def _shape_or_kind(c: Comparison, alike: list[Comparison]) -> str:
     got, truth, of = c.got, c.truth, f" of {c.name}" * bool(c.name)
     shapes = f"The shape{of} is {list(got.shape)}, expected {list(truth.shape)}"
     everywhere = lambda f: all(same(c.got, f(c.truth)) for c in alike)  # noqa: E731
-    if got.numel() == truth.numel() and got.shape != truth.shape and same(got.squeeze(), truth.squeeze()):
+    if got.shape != truth.shape and all(same(c.got.squeeze(), c.truth.squeeze()) for c in alike):
         return f"The numbers are right; the shape{of} is {list(got.shape)}, expected {list(truth.shape)}."
     if got.ndim == 2 and all(same(c.got.mT, c.truth) for c in alike if c.got.ndim == 2):
         return f"This is the transpose: {shapes[0].lower()}{shapes[1:]}."
@@ -154,6 +154,8 @@ def translated(error: Exception, inputs: dict[str, object]) -> str:
     """
     text = f"{type(error).__name__}: {error}"
     numbers = [name for name, x in inputs.items() if isinstance(x, (int, float))]
+    if "only one element tensors can be converted" in text or "only integer tensors" in text:
+        return f"{text}\nA function for numbers was given a tensor of many: for those use torch.sqrt, torch.log, ..."
     if re.search(r"must be Tensor, not (float|int)", text):
         which = f" (here {', '.join(numbers)})" if numbers else ""
         return f"{text}\nA function of torch's was given a Python number{which}: for those use math.log, math.exp, ..."

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from .checking import checker, compare
+from .checking import Mistake, checker, compare
 
 
 def _images(seed: int, batch: int, pixels: int, size: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -192,6 +192,8 @@ def optimal_log_var(answer: Callable) -> str:
             (mse.log10(), "A logarithm to base 10. Here log is the natural one."),
         ]
         compare(answer(x, mean), truth, wrong)
+    if not isinstance(answer(x, mean), Tensor):
+        raise Mistake("The number is right, but it is a Python number. Return a tensor: torch.log, not math.log.")
     return "The mean squared error is the variance: no search, no gradient."
 
 

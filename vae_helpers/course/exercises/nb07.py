@@ -13,11 +13,13 @@ from .checking import Mistake, checker, compare, gradients, same
 @checker("07.a")
 def normalised_weights(answer: Callable) -> str:
     """answer(log_w): log-weights `[K, B]` in nats -> normalised weights `[K, B]`."""
-    for seed, (k, points) in enumerate(((4, 3), (6, 2), (2, 5))):
-        log_w = 1.5 * torch.randn(k, points, generator=torch.Generator().manual_seed(seed)) - 1
+    tiny = torch.tensor([[1.0], [9.0]]).log()
+    drawn = [1.5 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) - 1
+             for seed, shape in enumerate(((2, 3), (4, 3), (6, 2), (2, 5)))]  # fmt: skip
+    for log_w in (tiny, *drawn):
         w = log_w.double().exp()
         truth = w / w.sum(0)
-        wrong = [
+        compare(answer(log_w), truth, [
             (w / w.sum(1, keepdim=True),
              "The sum is over data points. Each data point has a set of K weights of its own: `[K, B]`."),
             ((1 / w) / (1 / w).sum(0),
@@ -25,26 +27,33 @@ def normalised_weights(answer: Callable) -> str:
             (truth.log(), "These are the logarithms of the shares."),
             (log_w / log_w.sum(0), "This treats the log-weights as if they were the weights."),
             (w, "The weights are not normalised: for each data point they should add up to one."),
+            (w / len(w), "They are divided by K, not by their sum."),
             (w / w.mean(0), "They are divided by their mean, not by their sum."),
             (w / w.amax(0), "They are divided by the largest, not by their sum."),
+            (w / w.norm(dim=0), "They are divided by the root of the sum of their squares, not by their sum."),
             (w / w.sum(), "One sum for everything. Each data point has its own."),
             (w**2 / (w**2).sum(0), "These are the squares, normalised: the exponent is doubled."),
-        ]
-        compare(answer(log_w), truth, wrong)
-        shift = torch.linspace(800, 4000, points).double()  # exp(-800) is 0 even in float64
-        got = answer(log_w.double() - shift)
-        if not isinstance(got, Tensor) or not same(got, truth):
+            (truth.amax(0), "This is the largest share of each data point; all K are wanted."),
+        ])  # fmt: skip
+    for log_w in drawn:  # all weights of a data point tiny together, each data point on a scale of its own
+        got = answer(log_w.double() - torch.linspace(800, 10_000, log_w.shape[1]).double())
+        if not isinstance(got, Tensor) or not same(got, torch.softmax(log_w.double(), 0)):
+            if isinstance(got, Tensor) and (got == 0).all(0).any():
+                raise Mistake(
+                    "Right for moderate numbers, but for log-weights near -1000 all shares are 0: each exponential "
+                    "is 0 there, and something small in the denominator hides it. Which function is made for this?"
+                )
             raise Mistake(
                 "Right for moderate numbers, but for log-weights near -1000 each exponential is 0, and 0 / 0 "
                 "is not a number. (Each data point may need another scale.) Which function is made for this?"
             )
-        far = log_w.double()
-        far[0] -= 4000  # its share is 0; the others are far above the mean of the logarithms
+    for log_w in drawn:  # and e^10000 apart within a data point: only the largest has a share
+        far = log_w.double() - 10_000 * torch.arange(len(log_w)).flip(0)[:, None].double()
         got = answer(far)
-        if not isinstance(got, Tensor) or not same(got, torch.cat([0 * w[:1], w[1:] / w[1:].sum(0)])):
+        if not isinstance(got, Tensor) or not same(got, torch.softmax(far, 0)):
             raise Mistake(
-                "Right where the weights are alike, but not where one is e^4000 times smaller than the rest. "
-                "If you subtract something before the exponential, subtract the largest, not the mean."
+                "Right where the weights are alike, but not where they are e^10000 apart. "
+                "If you subtract something before the exponential, subtract the largest of each data point."
             )
     return "The gradient of the bound sees each sample by its share."
 
@@ -52,58 +61,90 @@ def normalised_weights(answer: Callable) -> str:
 @checker("07.b")
 def variance_of_ratio(answer: Callable) -> str:
     """answer(m, S, mu, V) -> Var_q[p / q] `[]` for p = N(m, S), q = N(mu, V); m, mu `[L]`, S, V `[L, L]`."""
-    for seed, size in enumerate((2, 1, 3)):
+    one, zero = torch.ones(1, 1).double(), torch.zeros(1).double()
+    cases = [(zero, one, zero, 1.5 * one), (zero + 1, one, zero, 1.5 * one), (zero + 2, 3 * one, zero + 1, 4 * one)]
+    for seed, size in enumerate((2, 1, 3, 2)):
         rng = torch.Generator().manual_seed(seed)
         draw = lambda *shape: torch.randn(*shape, generator=rng, dtype=torch.float64)  # noqa: E731, B023
         root = draw(size, size)
         S = root @ root.T / size + 0.3 * torch.eye(size).double()
         root = draw(size, size)
-        V = 1.3 * S + 0.2 * root @ root.T / size
         m, mu = draw(size), draw(size)
-        mu = m + 0.3 * (mu - m)
-        square = _second_moment(m, S, mu, V)
-        truth = square - 1
-        P, Q, d = torch.linalg.inv(S), torch.linalg.inv(V), m - mu
-        A, b = 2 * P - Q, Q @ d
-        exponent = 0.5 * (b @ torch.linalg.solve(A, b) + d @ b)
-        plus = 2 * P + Q
-        kl = torch.distributions.kl_divergence(MultivariateNormal(m, S), MultivariateNormal(mu, V))
-        wrong = [
-            (square, "This is E[r^2], the second moment. Take off the square of the mean, which is 1."),
-            (square.log(), "This is its logarithm."),
-            (kl, "This is KL(p || q), the mean of log r under p."),
-            (exponent.exp() - 1,
-             "The determinants are missing: two Gaussians of different width differ even at the same mean."),
-            (square * torch.exp(-exponent) - 1, "The exponential is missing: only the determinants are there."),
-            (torch.exp(0.5 * torch.logdet(V) - torch.logdet(S) - 0.5 * torch.logdet(plus)
-                       + 0.5 * (b @ torch.linalg.solve(plus, b) + d @ b)) - 1,
-             "The sign of V^-1 is wrong: 1 / q turns its exponent around, so A = 2 S^-1 - V^-1."),
-            (square * torch.exp(-0.5 * d @ b) - 1,
-             "The term d^T V^-1 d is missing: it is left over when the square is completed."),
-            (square * torch.exp(-0.5 * b @ torch.linalg.solve(A, b)) - 1,
-             "The term b^T A^-1 b is missing: it comes from completing the square."),
-            (square * exponent.exp() - 1, "The factor 1/2 in the exponent is missing."),
-            (square * torch.exp(0.5 * torch.logdet(S)) - 1,
-             "det S stands with a square root too many: p is squared."),
-            (truth / 2, "This is half the variance, the constant of the gap. The variance itself is wanted."),
-            (torch.distributions.kl_divergence(MultivariateNormal(mu, V), MultivariateNormal(m, S)),
-             "This is KL(q || p)."),
-            (square * torch.exp(0.5 * torch.logdet(A)) - 1, "The determinant of A is missing."),
-            (square * torch.exp(0.5 * torch.logdet(V)) - 1,
-             "The determinant of V has the exponent 1; the square root is enough."),
-            (square * torch.exp(-torch.logdet(V)) - 1,
-             "The determinant of V has the wrong sign in the exponent: 1 / q has it on top."),
-            (square * torch.exp(-b @ torch.linalg.solve(A, b)) - 1, "The term b^T A^-1 b has the wrong sign."),
-            (square * torch.exp(-d @ b) - 1, "The term d^T V^-1 d has the wrong sign."),
-            (square * (2 * math.pi) ** (size / 2) - 1,
-             "A factor (2 pi)^(L/2) is left over: two Gaussians on top, one below, and one from the integral cancel "
-             "it."),
-            (square * torch.exp(torch.logdet(A)) - 1,
-             "The determinant of A has the wrong sign: the integral is det(A)^(-1/2)."),
-        ]
-        _exchanged(wrong, m, S, mu, V)
-        compare(answer(m, S, mu, V), truth, wrong)
+        cases.append((m, S, m + 0.3 * (mu - m), 1.3 * S + 0.2 * root @ root.T / size))
+    twice = [answer(*cases[3]) for _ in range(2)]
+    if isinstance(twice[0], Tensor) and twice[0].isfinite().all() and not same(twice[1], twice[0]):
+        raise Mistake("Two calls with the same arguments differ: a closed form is wanted, without samples.")
+    for m, S, mu, V in cases:
+        compare(answer(m, S, mu, V), _second_moment(m, S, mu, V) - 1, _wrong_variances(m, S, mu, V))
     return "The chi-square divergence: the constant of the gap, for any two Gaussians."
+
+
+def _wrong_variances(m: Tensor, S: Tensor, mu: Tensor, V: Tensor) -> list[tuple[Tensor, str]]:
+    """What mistakes in 07.b give."""
+    size, square = len(m), _second_moment(m, S, mu, V)
+    P, Q, d = torch.linalg.inv(S), torch.linalg.inv(V), m - mu
+    A, b = 2 * P - Q, Q @ d
+    linear, rest = b @ torch.linalg.solve(A, b), d @ b
+    exponent = 0.5 * (linear + rest)
+    dets = square * torch.exp(-exponent)  # the factor before the exponential
+    log_det = {name: torch.logdet(matrix) for name, matrix in (("A", A), ("S", S), ("V", V))}
+    p, q = MultivariateNormal(m, S), MultivariateNormal(mu, V)
+    kl = torch.distributions.kl_divergence
+    two_pi = 2 * math.pi
+    wrong = [
+        (square, "This is E[r^2], the second moment. Take off the square of the mean, which is 1."),
+        (square.log(), "This is its logarithm."),
+        (kl(p, q), "This is KL(p || q), the mean of log r under p."),
+        (kl(q, p), "This is KL(q || p)."),
+        ((square - 1) / 2, "This is half the variance, the constant of the gap. The variance itself is wanted."),
+        ((square - 1).sqrt(), "This is the standard deviation; the variance is its square."),
+        (_by_formula(1 / S, 1 / V, S, V, d),
+         "1 / S takes the reciprocal of every entry. The inverse of a matrix is torch.linalg.inv(S)."),
+        (_by_formula(*(torch.diag(1 / M.diag()) for M in (S, V)), *(torch.diag(M.diag()) for M in (S, V)), d),
+         "Only the diagonals of S and V play a part: what of the entries beside them?"),
+        (_by_formula(P, Q, S, V, d, A=P - Q),
+         "The matrix of the exponent is S^-1 - V^-1 here, but p is squared: S^-1 counts twice."),
+        (_by_formula(P, Q, S, V, d, A=2 * S - V), "A is made of the inverses, 2 S^-1 - V^-1."),
+        (_by_formula(P, Q, S, V, d, A=2 * P + Q),
+         "The sign of V^-1 is wrong: 1 / q turns its exponent around, so A = 2 S^-1 - V^-1."),
+        (exponent.exp() - 1,
+         "The determinants are missing: two Gaussians of different width differ even at the same mean."),
+        (dets - 1, "The exponential is missing: only the determinants are there."),
+        (dets**2 * exponent.exp() - 1, "Square roots are missing: each determinant has twice its exponent."),
+        (square * torch.exp(-0.5 * rest) - 1,
+         "The term d^T V^-1 d is missing: it is left over when the square is completed."),
+        (square * torch.exp(-0.5 * linear) - 1,
+         "The term b^T A^-1 b is missing: it comes from completing the square."),
+        (square * torch.exp(0.5 * (b @ A @ b - linear)) - 1, "It is b^T A^-1 b, with the inverse of A, not b^T A b."),
+        (square * exponent.exp() - 1, "The factor 1/2 in the exponent is missing."),
+        (square * torch.exp(0.5 * rest) - 1, "The factor 1/2 before d^T V^-1 d is missing."),
+        (square * torch.exp(0.5 * linear) - 1, "The factor 1/2 before b^T A^-1 b is missing."),
+        (square * torch.exp(-linear) - 1, "The term b^T A^-1 b has the wrong sign."),
+        (square * torch.exp(-rest) - 1, "The term d^T V^-1 d has the wrong sign."),
+        (square * torch.exp(0.5 * log_det["S"]) - 1, "det S stands with a square root too many: p is squared."),
+        (square * torch.exp(log_det["S"]) - 1, "The determinant of S is missing."),
+        (square * torch.exp(0.5 * log_det["A"]) - 1, "The determinant of A is missing."),
+        (square * torch.exp(log_det["A"]) - 1,
+         "The determinant of A has the wrong sign: the integral is det(A)^(-1/2)."),
+        (square * torch.exp(-0.5 * log_det["V"]) - 1, "The determinant of V is missing."),
+        (square * torch.exp(0.5 * log_det["V"]) - 1,
+         "The determinant of V has the exponent 1; the square root is enough."),
+        (square * torch.exp(-log_det["V"]) - 1,
+         "The determinant of V has the wrong sign in the exponent: 1 / q has it on top."),
+    ]  # fmt: skip
+    for power, name in ((1, "(2 pi)^(L/2)"), (-1, "(2 pi)^(-L/2)"), (2, "(2 pi)^L"), (-2, "(2 pi)^-L")):
+        wrong.append((square * two_pi ** (power * size / 2) - 1,
+                      f"A factor {name} is left over: p^2 has (2 pi)^-L, 1 / q has (2 pi)^(L/2), and the integral "
+                      "gives (2 pi)^(L/2)."))  # fmt: skip
+    wrong.append((_by_formula(Q, P, V, S, d), "p and q are exchanged: the codes are drawn from q."))
+    return wrong
+
+
+def _by_formula(P: Tensor, Q: Tensor, S: Tensor, V: Tensor, d: Tensor, A: Tensor | None = None) -> Tensor:
+    """07.b with something else in place of the inverses P and Q, of S and V or of A; perhaps not a number."""
+    A, b = 2 * P - Q if A is None else A, Q @ d
+    log_det = 0.5 * torch.logdet(V) - torch.logdet(S) - 0.5 * torch.logdet(A)
+    return torch.exp(log_det + 0.5 * (b @ torch.linalg.pinv(A) @ b + d @ b)) - 1
 
 
 def _second_moment(m: Tensor, S: Tensor, mu: Tensor, V: Tensor) -> Tensor:
@@ -116,10 +157,38 @@ def _second_moment(m: Tensor, S: Tensor, mu: Tensor, V: Tensor) -> Tensor:
     return torch.exp(2 * p.log_prob(z) - q.log_prob(z) - product.log_prob(z))
 
 
-def _exchanged(wrong: list[tuple[Tensor, str]], m: Tensor, S: Tensor, mu: Tensor, V: Tensor) -> None:
-    """Add the answer with p and q exchanged, where that is finite."""
-    if torch.linalg.eigvalsh(2 * torch.linalg.inv(V) - torch.linalg.inv(S)).min() > 0:
-        wrong.append((_second_moment(mu, V, m, S) - 1, "p and q are exchanged: the codes are drawn from q."))
+class _Bound:
+    """A log-weight with known gradients, for 07.c: `phi` moves z `[K, B, L]`, `theta` is the decoder's.
+
+    Args:
+        seed: of the numbers.
+        k: samples.
+        points: data points.
+        latent: dimensions of a code.
+    """
+
+    def __init__(self, seed: int, k: int, points: int, latent: int):
+        rng = torch.Generator().manual_seed(seed)
+        self.eps = torch.randn(k, points, latent, generator=rng).double()
+        self.phi = torch.randn(points, latent, generator=rng).double().requires_grad_()
+        self.theta = torch.randn(latent, generator=rng).double().requires_grad_()
+        z = self.phi + self.eps
+        log_w = self.log_weight(z)
+        self.log_w = log_w.detach()
+        self.share = torch.softmax(self.log_w, 0)
+        (self.path,) = torch.autograd.grad(log_w.sum(), z)  # [K, B, L], and dz/dphi = 1
+
+    def log_weight(self, z: Tensor) -> Tensor:
+        return (torch.sin(self.theta * z) - 0.3 * z**2 - 2).sum(-1)
+
+    def decoders(self, power: int) -> Tensor:
+        """The decoder's gradient, with a power of the weights."""
+        value = (self.share**power * self.log_weight(self.eps + self.phi.detach())).sum()
+        return torch.autograd.grad(value, self.theta)[0]
+
+    def weighted(self, factor: Tensor) -> Tensor:
+        """The encoder's gradient, if the paths have these weights `[K, B]`."""
+        return (factor[..., None] * self.path).sum(0)
 
 
 @checker("07.c")
@@ -128,61 +197,63 @@ def dreg(answer: Callable) -> str:
 
     z `[K, B, L]`; log_weight(z) -> log w `[K, B]`.
     """
-    for seed, (k, points, latent) in enumerate(((4, 3, 2), (2, 5, 3), (6, 2, 1))):
-        rng = torch.Generator().manual_seed(seed)
-        eps = torch.randn(k, points, latent, generator=rng).double()
-        start = torch.randn(points, latent, generator=rng).double()
-        slope = torch.randn(latent, generator=rng).double()
-
-        phi, theta = start.requires_grad_(), slope.requires_grad_()
-
-        def log_weight(z: Tensor, theta=theta) -> Tensor:
-            return (torch.sin(theta * z) - 0.3 * z**2 - 2).sum(-1)
-
-        z = phi + eps
-        log_w = log_weight(z)
-        share = torch.softmax(log_w.detach(), 0)
-        (path,) = torch.autograd.grad(log_w.sum(), z, retain_graph=True)  # [K, B, L], and dz/dphi = 1
-        by_power = [(share[..., None] ** power * path).sum(0) for power in range(4)]
-        once, twice = ((share**power * log_weight(eps + phi.detach())).sum() for power in (1, 2))
-        standard, squared = (torch.autograd.grad(value, theta)[0] for value in (once, twice))
-
-        got = answer(log_weight, phi + eps)
-        log_w = log_w.detach()
-        bound = log_w.logsumexp(0) - math.log(k)
-        compare(got.detach() if isinstance(got, Tensor) else got, bound, [
-            ((share * log_w).sum(0),
+    shapes = ((2, 1, 1), (4, 3, 2), (2, 5, 3), (6, 2, 1))
+    cases = [_Bound(seed, *shape) for seed, shape in enumerate(shapes)]
+    results = [answer(case.log_weight, case.phi + case.eps) for case in cases]
+    for case, got in zip(cases, results, strict=True):
+        bound = case.log_w.logsumexp(0) - math.log(len(case.eps))
+        compare(got, bound, [
+            ((case.share * case.log_w).sum(0),
              "The value is the surrogate, the weighted sum of log w. It flatters: return the value of the "
              "bound."),
-            ((share**2 * log_w).sum(0),
+            ((case.share**2 * case.log_w).sum(0),
              "The value is that of a surrogate with squared weights. Return the value of the bound."),
-            (bound + math.log(k), "log K is missing: the bound is the logarithm of a mean, not of a sum."),
-            (log_w.mean(0), "The value is the mean of log w: the logarithm belongs outside of the mean."),
+            (bound + math.log(len(case.eps)),
+             "log K is missing: the bound is the logarithm of a mean, not of a sum."),
+            (bound + math.log(len(case.eps) / case.eps.shape[1]),
+             "The logarithm of B is taken off; it is the K samples that are averaged."),
+            (case.log_w.mean(0), "The value is the mean of log w: the logarithm belongs outside of the mean."),
             (-bound, "The sign is wrong: return the bound, not the loss."),
             (bound.mean(), "One number for all data points: return one for each, `[B]`."),
-        ])
-        encoder, decoder = gradients(got, phi, theta)
+            (bound.sum(), "One number for all data points: return one for each, `[B]`."),
+            (case.log_w, "These are the log-weights of all samples: average the weights under the logarithm."),
+        ])  # fmt: skip
+    found = [gradients(got, case.phi, case.theta) for case, got in zip(cases, results, strict=True)]
+    for encoder, decoder in found:
         if encoder is None or decoder is None:
             missing = "encoder" if encoder is None else "decoder"
-            raise Mistake(
-                f"The value is right, but no gradient reaches the {missing}. Was too much detached?"
-            )
-        compare(encoder, by_power[2], [
-            (by_power[1],
+            raise Mistake(f"The value is right, but no gradient reaches the {missing}. Was too much detached?")
+    for case, (encoder, _) in zip(cases, found, strict=True):
+        once, w = case.share, case.log_w.exp()
+        compare(encoder, case.weighted(once**2), [
+            (case.weighted(once),
              "The value is right. For the encoder the weights come in once, not squared: that is STL. (With a "
              "hook: does it return the new gradient?)"),
-            (by_power[3],
+            (case.weighted(once**3),
              "The value is right. The weights come in with the third power: the bound gives one of them, so "
              "multiply by one more."),
-            (by_power[0], "The value is right. The encoder's gradient has no weights at all."),
-        ])
-        compare(decoder, standard, [
-            (squared,
+            (case.weighted(once**0), "The value is right. The encoder's gradient has no weights at all."),
+            ((once**2)[..., None].expand_as(case.path).sum(0),
+             "The value is right. The hook replaces the gradient by the squared weights; it should multiply it."),
+            (once[..., None].expand_as(case.path).sum(0),
+             "The value is right. The hook replaces the gradient by the weights; it should multiply it."),
+            (case.weighted(once * torch.softmax(case.log_w, 1)),
+             "The value is right. The hook's shares add up to one over data points, not over samples."),
+            (case.weighted(once * w),
+             "The value is right. The hook multiplies by w itself, not by its share."),
+            (case.weighted(once * case.log_w), "The value is right. The hook multiplies by log w, not by the share."),
+            (case.weighted(once**2) / len(case.eps), "The value is right. The encoder's gradient is divided by K."),
+        ], name="the encoder's gradient")  # fmt: skip
+    for case, (_, decoder) in zip(cases, found, strict=True):
+        compare(decoder, case.decoders(1), [
+            (case.decoders(2),
              "The encoder's gradient is right, but the decoder's has squared weights too. Only what passes "
              "through z gets the second factor."),
-        ])
-        far = answer(lambda z, log_weight=log_weight: log_weight(z) - 2000, phi + eps)
-        if not torch.isfinite(torch.cat([gradients(far, phi)[0].flatten(), far.flatten()])).all():
+            (case.decoders(0), "The encoder's gradient is right, but the decoder's has no weights."),
+        ], name="the decoder's gradient")  # fmt: skip
+    for case in cases:
+        far = answer(lambda z, case=case: case.log_weight(z) - 2000, case.phi + case.eps)
+        if not torch.isfinite(torch.cat([gradients(far, case.phi)[0].flatten(), far.flatten()])).all():
             raise Mistake(
                 "Right for moderate numbers, but for log-weights near -2000 the value or the gradient is not "
                 "finite. Which functions add up and normalise exponentials safely?"
@@ -193,18 +264,21 @@ def dreg(answer: Callable) -> str:
 @checker("07.d")
 def annealed_log_w(answer: Callable) -> str:
     """answer(log_lik, t): `[T, C, B]`, `[T + 1]` -> log-weights of annealed importance sampling `[C, B]`."""
-    for seed, (steps, chains, points) in enumerate(((5, 4, 3), (2, 3, 4), (7, 2, 5))):
+    cases = [(torch.tensor([[[-10.0]], [[-4.0]]]).double(), torch.tensor([0, 0.25, 1]).double())]
+    for seed, (steps, chains, points) in enumerate(((5, 4, 3), (2, 3, 4), (3, 1, 2), (7, 2, 5))):
         rng = torch.Generator().manual_seed(seed)
         log_lik = torch.randn(steps, chains, points, generator=rng).double() - 2
-        t = torch.cat(
-            [torch.zeros(1), torch.rand(steps - 1, generator=rng).sort().values, torch.ones(1)]
-        ).double()
+        inner = torch.rand(steps - 1, generator=rng).sort().values
+        cases.append((log_lik, torch.cat([torch.zeros(1), inner, torch.ones(1)]).double()))
+    for log_lik, t in cases:
+        steps, chains, points = log_lik.shape
         truth, shifted = torch.zeros(chains, points).double(), torch.zeros(chains, points).double()
         for j in range(steps):
             truth = truth + t[j + 1] * log_lik[j] - t[j] * log_lik[j]
         for j in range(steps - 1):
             shifted = shifted + (t[j + 1] - t[j]) * log_lik[j + 1]
-        wrong = [
+        grown = t.diff()[:, None, None] * log_lik
+        compare(answer(log_lik, t), truth, [
             (shifted,
              "The steps are shifted by one: each weight is taken at the code after its move. Weigh first, then "
              "move."),
@@ -214,16 +288,25 @@ def annealed_log_w(answer: Callable) -> str:
              "The likelihoods are multiplied by t before the step. How much does t grow at each step?"),
             (log_lik.mean(0), "All steps count alike here; they should count by how much t grows."),
             (log_lik.sum(0), "The growth of t is missing: this is a plain sum."),
+            (log_lik[-1], "This is the likelihood of the last code alone; every step adds its part."),
             (-truth, "The sign is wrong."),
             (truth.exp(), "This is the weight itself; its logarithm is wanted."),
             (truth.logsumexp(0) - math.log(chains),
              "One weight for each data point: the chains have not been kept apart."),
+            (truth.mean(0), "The log-weights are averaged over the chains; they are kept apart here."),
             (truth / steps, "The weighted likelihoods are averaged over the steps. They add up."),
+            (grown.logsumexp(0),
+             "The steps are added up as weights. The weight is a *product* over steps: its logarithm is a sum."),
+            (torch.einsum("j,jcb->cb", t.diff(), log_lik.exp()),
+             "The likelihoods themselves are added up; their logarithms are wanted."),
             (torch.einsum("j,jcb->cb", t.diff()[1:], log_lik[:-1]),
              "The growth of t is taken one step too late: the first code gets t_1 - t_0."),
             (torch.einsum("j,jcb->cb", t.diff().flip(0), log_lik),
              "The steps are in the wrong order: the first code comes first."),
-            (t.diff()[:, None, None] * log_lik, "One increment for each step: add them up."),
-        ]
-        compare(answer(log_lik, t), truth, wrong)
+            (torch.trapezoid(log_lik, t[:-1], dim=0),
+             "This is the trapezoid rule: it takes two codes to a step. A step is weighed at one code, the one "
+             "before the move."),
+            (grown, "One increment for each step: add them up."),
+            (grown.cumsum(0), "These are the log-weights after every step; those after the last are wanted."),
+        ])  # fmt: skip
     return "Small steps in t, each weighed where the chain stands."

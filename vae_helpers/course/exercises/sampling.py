@@ -173,11 +173,11 @@ def _check_family(noise: Tensor) -> None:
     fourth, third = squares.square().mean().item(), (squares * noise).mean().item()
     if abs(fourth - 3) > LIMIT * (24 / n) ** 0.5:
         raise Mistake(
-            f"The noise is not Gaussian: it has the right variance, but tails that are too "
+            f"The noise is not Gaussian: its variance is right to 1 %, but it has tails that are too "
             f"{'short' if fourth < 3 else 'long'} (its mean fourth power is {fourth:.3g}; of a Gaussian's it is 3)."
         )
     ranks = torch.arange(n, dtype=torch.float64) / n
     distance = (torch.special.ndtr(noise.sort().values) - ranks).abs().max().item()
     # Kolmogorov: sqrt(n) distance is beyond 3 with probability 2 exp(-18)
     if abs(third) > LIMIT * (6 / n) ** 0.5 or distance * math.sqrt(n) > 3:
-        raise Mistake("The noise is not Gaussian: it has the right variance, but another distribution function.")
+        raise Mistake("The noise is not Gaussian: its variance is right to 1 %, its distribution function is not.")

@@ -15,7 +15,7 @@ def effective_sample_size(log_w):
 
 def expected_log_mean(a, c, K):
     terms = [math.comb(K, j) / 2**K * math.log((j * a + (K - j) * c) / K) for j in range(K + 1)]
-    return torch.tensor(math.fsum(terms))
+    return math.fsum(terms)
 
 
 def ppca_posterior(x, W, b, sigma):

@@ -58,7 +58,7 @@ def test_the_untouched_stub_is_not_attempted(id, capsys):
         (lambda *args: 3.0, ("returned a float", "3 is", "is 3, and")),
         (lambda *args: args[0].no_such_method(), "your function stopped: AttributeError"),
         (lambda: None, "your function stopped: TypeError"),
-        (lambda *args: torch.full((2, 9), 1.0), ("The shape is", "It returned one tensor")),
+        (lambda *args: torch.full((2, 9), 1.0), ("The shape ", "It returned one tensor")),
     ],
 )
 def test_answers_that_are_no_answers(id, answer, message, capsys):

@@ -165,7 +165,7 @@ MUTANTS = {
         (lambda x, W, b, s: by_precision(x, W, b, s, s**2), "multiplied by the precision, where"),
         (lambda x, W, b, s: by_precision(x, W, b, s, 1.0), "multiplied by the precision, not"),
         (changed(ppca_posterior, 0, lambda mean: mean.mean(0)), "average over data points"),
-        (changed(ppca_posterior, 0, lambda mean: mean.T), "The numbers are right; the shape of mean"),
+        (changed(ppca_posterior, 0, lambda mean: mean.T), "This is the transpose: the shape of mean"),
         (changed(ppca_posterior, 0, lambda mean: mean + 1), "mean[0, 0] is"),
     ],
 }

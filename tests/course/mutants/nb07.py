@@ -100,7 +100,7 @@ MUTANTS = {
         (lambda a: torch.nn.functional.normalize(a.exp(), dim=0), "the root of the sum of their squares"),
         (lambda a: torch.softmax(a, 0).amax(0), "the largest share of each data point"),
         (lambda a: torch.softmax(a.clamp(min=-700), 0), "Which function is made for this?"),
-        (lambda a: torch.softmax(a.mT, 1), "The numbers are right; the shape is [1, 2]"),
+        (lambda a: torch.softmax(a.mT, 1), "This is the transpose: the shape is [1, 2]"),
     ],
     "07.b": [
         (lambda *a: chi_square(*a, minus=0.0), "This is E[r^2]"),

@@ -99,7 +99,7 @@ def _far(answer: Callable, right: Callable, plain: Callable, back: int, what_hap
     image = torch.tensor([[-8461.0, -6000.0], [-418.0, -7300.0], [-2500.0, -419.0], [-419.5, -420.0]]).double()
     limits = [1000.0, 700.0, 500.0, 100.0, 88.0, 80.0, 50.0]
     beyond = (
-        "Right for moderate numbers; but all that lies beyond some limit comes out as if it were that limit. A clamp or "
+        "Right for moderate numbers; but all that lies beyond some limit comes out as if it were the limit. A clamp or "
         "a small constant added somewhere, only hides what is there: take out the largest instead."
     )
     overflow = (

@@ -150,7 +150,7 @@ def translated(error: Exception, inputs: dict[str, object]) -> str:
     Example:
         >>> print(translated(TypeError("argument 'input' must be Tensor, not float"), {"p": 0.5}))
         TypeError: argument 'input' must be Tensor, not float
-        A function of torch's was given a Python number (here p): for those use math.log, math.exp, ...
+        A function of torch's was given a Python number (here p): use math.log, ..., or torch.tensor(number).
     """
     text = f"{type(error).__name__}: {error}"
     numbers = [name for name, x in inputs.items() if isinstance(x, (int, float))]
@@ -158,7 +158,8 @@ def translated(error: Exception, inputs: dict[str, object]) -> str:
         return f"{text}\nA function for numbers was given a tensor of many: for those use torch.sqrt, torch.log, ..."
     if re.search(r"must be Tensor, not (float|int)", text):
         which = f" (here {', '.join(numbers)})" if numbers else ""
-        return f"{text}\nA function of torch's was given a Python number{which}: for those use math.log, math.exp, ..."
+        advice = "use math.log, ..., or torch.tensor(number)."
+        return f"{text}\nA function of torch's was given a Python number{which}: {advice}"
     if re.search(r"must match the size|shapes cannot be multiplied|size mismatch|Expected size|inconsistent", text):
         shapes = ", ".join(f"{name} {list(x.shape)}" for name, x in inputs.items() if isinstance(x, Tensor))
         return f"{text}\nThe shapes do not fit. It was called with {shapes}; a row is a data point."

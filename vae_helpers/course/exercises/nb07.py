@@ -20,10 +20,8 @@ def normalised_weights(answer: Callable) -> str:
         w = log_w.double().exp()
         truth = w / w.sum(0)
         compare(answer(log_w), truth, [
-            (w / w.sum(1, keepdim=True),
-             "The sum is over data points. Each data point has a set of K weights of its own: `[K, B]`."),
-            ((1 / w) / (1 / w).sum(0),
-             "This gives the largest share to the worst sample: a softmax of the losses, -log w."),
+            (w / w.sum(1, keepdim=True), "The sum is over data points. Each of them has K weights, `[K, B]`."),
+            ((1 / w) / (1 / w).sum(0), "The largest share goes to the worst sample: a softmax of the losses, -log w."),
             (truth.log(), "These are the logarithms of the shares."),
             (log_w / log_w.sum(0), "This treats the log-weights as if they were the weights."),
             (w, "The weights are not normalised: for each data point they should add up to one."),
@@ -38,23 +36,17 @@ def normalised_weights(answer: Callable) -> str:
     for log_w in drawn:  # all weights of a data point tiny together, each data point on a scale of its own
         got = answer(log_w.double() - torch.linspace(800, 10_000, log_w.shape[1]).double())
         if not isinstance(got, Tensor) or not same(got, torch.softmax(log_w.double(), 0)):
-            if isinstance(got, Tensor) and (got == 0).all(0).any():
-                raise Mistake(
-                    "Right for moderate numbers, but for log-weights near -1000 all shares are 0: each exponential "
-                    "is 0 there, and something small in the denominator hides it. Which function is made for this?"
-                )
-            raise Mistake(
-                "Right for moderate numbers, but for log-weights near -1000 each exponential is 0, and 0 / 0 "
-                "is not a number. (Each data point may need another scale.) Which function is made for this?"
-            )
+            zeros = isinstance(got, Tensor) and (got == 0).all(0).any()
+            then = "something small in the denominator hides it: all shares are 0." if zeros else (
+                "0 / 0 is not a number. (Each data point may need another scale.)")  # fmt: skip
+            raise Mistake("Right for moderate numbers, but for log-weights near -1000 each exponential is 0, and "
+                          f"{then} Which function is made for this?")  # fmt: skip
     for log_w in drawn:  # and e^10000 apart within a data point: only the largest has a share
         far = log_w.double() - 10_000 * torch.arange(len(log_w)).flip(0)[:, None].double()
         got = answer(far)
         if not isinstance(got, Tensor) or not same(got, torch.softmax(far, 0)):
-            raise Mistake(
-                "Right where the weights are alike, but not where they are e^10000 apart. "
-                "If you subtract something before the exponential, subtract the largest of each data point."
-            )
+            raise Mistake("Right where the weights are alike, but not where they are e^10000 apart. If you subtract "
+                          "something before the exponential, subtract the largest of each data point.")  # fmt: skip
     return "The gradient of the bound sees each sample by its share."
 
 
@@ -98,23 +90,17 @@ def _wrong_variances(m: Tensor, S: Tensor, mu: Tensor, V: Tensor) -> list[tuple[
         (kl(q, p), "This is KL(q || p)."),
         ((square - 1) / 2, "This is half the variance, the constant of the gap. The variance itself is wanted."),
         ((square - 1).sqrt(), "This is the standard deviation; the variance is its square."),
-        (_by_formula(1 / S, 1 / V, S, V, d),
-         "1 / S takes the reciprocal of every entry. The inverse of a matrix is torch.linalg.inv(S)."),
+        (_by_formula(1 / S, 1 / V, S, V, d), "1 / S takes the reciprocal of every entry: use torch.linalg.inv."),
         (_by_formula(*(torch.diag(1 / M.diag()) for M in (S, V)), *(torch.diag(M.diag()) for M in (S, V)), d),
          "Only the diagonals of S and V play a part: what of the entries beside them?"),
-        (_by_formula(P, Q, S, V, d, A=P - Q),
-         "The matrix of the exponent is S^-1 - V^-1 here, but p is squared: S^-1 counts twice."),
+        (_by_formula(P, Q, S, V, d, A=P - Q), "A is S^-1 - V^-1 here, but p is squared: S^-1 counts twice."),
         (_by_formula(P, Q, S, V, d, A=2 * S - V), "A is made of the inverses, 2 S^-1 - V^-1."),
-        (_by_formula(P, Q, S, V, d, A=2 * P + Q),
-         "The sign of V^-1 is wrong: 1 / q turns its exponent around, so A = 2 S^-1 - V^-1."),
-        (exponent.exp() - 1,
-         "The determinants are missing: two Gaussians of different width differ even at the same mean."),
+        (_by_formula(P, Q, S, V, d, A=2 * P + Q), "The sign of V^-1 is wrong: 1 / q turns its exponent around."),
+        (exponent.exp() - 1, "The determinants are missing: Gaussians of different width differ also at one mean."),
         (dets - 1, "The exponential is missing: only the determinants are there."),
         (dets**2 * exponent.exp() - 1, "Square roots are missing: each determinant has twice its exponent."),
-        (square * torch.exp(-0.5 * rest) - 1,
-         "The term d^T V^-1 d is missing: it is left over when the square is completed."),
-        (square * torch.exp(-0.5 * linear) - 1,
-         "The term b^T A^-1 b is missing: it comes from completing the square."),
+        (square * torch.exp(-0.5 * rest) - 1, "The term d^T V^-1 d is missing: it stays when the square is completed."),
+        (square * torch.exp(-0.5 * linear) - 1, "The term b^T A^-1 b is missing: completing the square gives it."),
         (square * torch.exp(0.5 * (b @ A @ b - linear)) - 1, "It is b^T A^-1 b, with the inverse of A, not b^T A b."),
         (square * exponent.exp() - 1, "The factor 1/2 in the exponent is missing."),
         (square * torch.exp(0.5 * rest) - 1, "The factor 1/2 before d^T V^-1 d is missing."),
@@ -124,18 +110,14 @@ def _wrong_variances(m: Tensor, S: Tensor, mu: Tensor, V: Tensor) -> list[tuple[
         (square * torch.exp(0.5 * log_det["S"]) - 1, "det S stands with a square root too many: p is squared."),
         (square * torch.exp(log_det["S"]) - 1, "The determinant of S is missing."),
         (square * torch.exp(0.5 * log_det["A"]) - 1, "The determinant of A is missing."),
-        (square * torch.exp(log_det["A"]) - 1,
-         "The determinant of A has the wrong sign: the integral is det(A)^(-1/2)."),
+        (square * torch.exp(log_det["A"]) - 1, "The determinant of A has the wrong sign: it is det(A)^(-1/2)."),
         (square * torch.exp(-0.5 * log_det["V"]) - 1, "The determinant of V is missing."),
-        (square * torch.exp(0.5 * log_det["V"]) - 1,
-         "The determinant of V has the exponent 1; the square root is enough."),
-        (square * torch.exp(-log_det["V"]) - 1,
-         "The determinant of V has the wrong sign in the exponent: 1 / q has it on top."),
+        (square * torch.exp(0.5 * log_det["V"]) - 1, "The determinant of V has the exponent 1, not 1/2."),
+        (square * torch.exp(-log_det["V"]) - 1, "The determinant of V has the wrong sign: 1 / q has it on top."),
     ]  # fmt: skip
     for power, name in ((1, "(2 pi)^(L/2)"), (-1, "(2 pi)^(-L/2)"), (2, "(2 pi)^L"), (-2, "(2 pi)^-L")):
-        wrong.append((square * two_pi ** (power * size / 2) - 1,
-                      f"A factor {name} is left over: p^2 has (2 pi)^-L, 1 / q has (2 pi)^(L/2), and the integral "
-                      "gives (2 pi)^(L/2)."))  # fmt: skip
+        text = f"A factor {name} is left over: p^2 has (2 pi)^-L, 1 / q and the integral (2 pi)^(L/2) each."
+        wrong.append((square * two_pi ** (power * size / 2) - 1, text))
     wrong.append((_by_formula(Q, P, V, S, d), "p and q are exchanged: the codes are drawn from q."))
     return wrong
 
@@ -158,14 +140,7 @@ def _second_moment(m: Tensor, S: Tensor, mu: Tensor, V: Tensor) -> Tensor:
 
 
 class _Bound:
-    """A log-weight with known gradients, for 07.c: `phi` moves z `[K, B, L]`, `theta` is the decoder's.
-
-    Args:
-        seed: of the numbers.
-        k: samples.
-        points: data points.
-        latent: dimensions of a code.
-    """
+    """A log-weight with known gradients, for 07.c: `phi` moves z `[K, B, L]`, `theta` is the decoder's."""
 
     def __init__(self, seed: int, k: int, points: int, latent: int):
         rng = torch.Generator().manual_seed(seed)
@@ -201,21 +176,17 @@ def dreg(answer: Callable) -> str:
     cases = [_Bound(seed, *shape) for seed, shape in enumerate(shapes)]
     results = [answer(case.log_weight, case.phi + case.eps) for case in cases]
     for case, got in zip(cases, results, strict=True):
-        bound = case.log_w.logsumexp(0) - math.log(len(case.eps))
+        k, points = case.log_w.shape
+        bound = case.log_w.logsumexp(0) - math.log(k)
         compare(got, bound, [
             ((case.share * case.log_w).sum(0),
-             "The value is the surrogate, the weighted sum of log w. It flatters: return the value of the "
-             "bound."),
-            ((case.share**2 * case.log_w).sum(0),
-             "The value is that of a surrogate with squared weights. Return the value of the bound."),
-            (bound + math.log(len(case.eps)),
-             "log K is missing: the bound is the logarithm of a mean, not of a sum."),
-            (bound + math.log(len(case.eps) / case.eps.shape[1]),
-             "The logarithm of B is taken off; it is the K samples that are averaged."),
+             "The value is the surrogate, the weighted sum of log w. It flatters: return the value of the bound."),
+            ((case.share**2 * case.log_w).sum(0), "The value is a surrogate with squared weights: return the bound's."),
+            (bound + math.log(k), "log K is missing: the bound is the logarithm of a mean, not of a sum."),
+            (bound + math.log(k / points), "The logarithm of B is taken off; it is the K samples that are averaged."),
             (case.log_w.mean(0), "The value is the mean of log w: the logarithm belongs outside of the mean."),
             (-bound, "The sign is wrong: return the bound, not the loss."),
             (bound.mean(), "One number for all data points: return one for each, `[B]`."),
-            (bound.sum(), "One number for all data points: return one for each, `[B]`."),
             (case.log_w, "These are the log-weights of all samples: average the weights under the logarithm."),
         ])  # fmt: skip
     found = [gradients(got, case.phi, case.theta) for case, got in zip(cases, results, strict=True)]
@@ -224,46 +195,41 @@ def dreg(answer: Callable) -> str:
             missing = "encoder" if encoder is None else "decoder"
             raise Mistake(f"The value is right, but no gradient reaches the {missing}. Was too much detached?")
     for case, (encoder, _) in zip(cases, found, strict=True):
-        once, w = case.share, case.log_w.exp()
-        compare(encoder, case.weighted(once**2), [
+        once, w, ones = case.share, case.log_w.exp(), torch.ones_like(case.path)
+        wrong = [
             (case.weighted(once),
-             "The value is right. For the encoder the weights come in once, not squared: that is STL. (With a "
-             "hook: does it return the new gradient?)"),
+             "For the encoder the weights come in once, not squared: that is STL. (With a hook: does it return the new "
+             "gradient?)"),
             (case.weighted(once**3),
-             "The value is right. The weights come in with the third power: the bound gives one of them, so "
-             "multiply by one more."),
-            (case.weighted(once**0), "The value is right. The encoder's gradient has no weights at all."),
-            ((once**2)[..., None].expand_as(case.path).sum(0),
-             "The value is right. The hook replaces the gradient by the squared weights; it should multiply it."),
-            (once[..., None].expand_as(case.path).sum(0),
-             "The value is right. The hook replaces the gradient by the weights; it should multiply it."),
-            (case.weighted(once * torch.softmax(case.log_w, 1)),
-             "The value is right. The hook's shares add up to one over data points, not over samples."),
-            (case.weighted(once * w),
-             "The value is right. The hook multiplies by w itself, not by its share."),
-            (case.weighted(once * case.log_w), "The value is right. The hook multiplies by log w, not by the share."),
-            (case.weighted(once**2) / len(case.eps), "The value is right. The encoder's gradient is divided by K."),
-        ], name="the encoder's gradient")  # fmt: skip
+             "The weights come in with the third power: the bound gives one of them, so multiply by one more."),
+            (case.weighted(once**0), "The encoder's gradient has no weights at all."),
+            ((once[..., None] ** 2 * ones).sum(0), "The hook returns the squared weights instead of multiplying by one."),
+            ((once[..., None] * ones).sum(0), "The hook returns the weights; it should multiply by them."),
+            (case.weighted(once * torch.softmax(case.log_w, 1)), "The hook's shares add up over data points to one."),
+            (case.weighted(once * w), "The hook multiplies by w itself, not by its share."),
+            (case.weighted(once * case.log_w), "The hook multiplies by log w, not by the share."),
+            (case.weighted(once**2) / len(w), "The encoder's gradient is divided by K."),
+        ]  # fmt: skip
+        wrong = [(value, f"The value is right. {text}") for value, text in wrong]
+        compare(encoder, case.weighted(once**2), wrong, name="the encoder's gradient")
     for case, (_, decoder) in zip(cases, found, strict=True):
         compare(decoder, case.decoders(1), [
-            (case.decoders(2),
-             "The encoder's gradient is right, but the decoder's has squared weights too. Only what passes "
-             "through z gets the second factor."),
+            (case.decoders(2), "The encoder's gradient is right, but the decoder's has squared weights too. Only what "
+                               "passes through z gets the second factor."),
             (case.decoders(0), "The encoder's gradient is right, but the decoder's has no weights."),
         ], name="the decoder's gradient")  # fmt: skip
     for case in cases:
         far = answer(lambda z, case=case: case.log_weight(z) - 2000, case.phi + case.eps)
         if not torch.isfinite(torch.cat([gradients(far, case.phi)[0].flatten(), far.flatten()])).all():
-            raise Mistake(
-                "Right for moderate numbers, but for log-weights near -2000 the value or the gradient is not "
-                "finite. Which functions add up and normalise exponentials safely?"
-            )
+            raise Mistake("Right for moderate numbers, but for log-weights near -2000 the value or the gradient is not "
+                          "finite. Which functions add up and normalise exponentials safely?")  # fmt: skip
     return "Squared weights for the encoder, plain ones for the decoder, and an honest value."
 
 
 @checker("07.d")
 def annealed_log_w(answer: Callable) -> str:
     """answer(log_lik, t): `[T, C, B]`, `[T + 1]` -> log-weights of annealed importance sampling `[C, B]`."""
+    grown_by = lambda growth, log_lik: torch.einsum("j,jcb->cb", growth, log_lik)  # noqa: E731
     cases = [(torch.tensor([[[-10.0]], [[-4.0]]]).double(), torch.tensor([0, 0.25, 1]).double())]
     for seed, (steps, chains, points) in enumerate(((5, 4, 3), (2, 3, 4), (3, 1, 2), (7, 2, 5))):
         rng = torch.Generator().manual_seed(seed)
@@ -272,40 +238,29 @@ def annealed_log_w(answer: Callable) -> str:
         cases.append((log_lik, torch.cat([torch.zeros(1), inner, torch.ones(1)]).double()))
     for log_lik, t in cases:
         steps, chains, points = log_lik.shape
-        truth, shifted = torch.zeros(chains, points).double(), torch.zeros(chains, points).double()
+        truth = torch.zeros(chains, points).double()
         for j in range(steps):
             truth = truth + t[j + 1] * log_lik[j] - t[j] * log_lik[j]
-        for j in range(steps - 1):
-            shifted = shifted + (t[j + 1] - t[j]) * log_lik[j + 1]
         grown = t.diff()[:, None, None] * log_lik
         compare(answer(log_lik, t), truth, [
-            (shifted,
-             "The steps are shifted by one: each weight is taken at the code after its move. Weigh first, then "
-             "move."),
-            (torch.einsum("j,jcb->cb", t[1:], log_lik),
-             "The likelihoods are multiplied by t itself. How much does t grow at each step?"),
-            (torch.einsum("j,jcb->cb", t[:-1], log_lik),
-             "The likelihoods are multiplied by t before the step. How much does t grow at each step?"),
+            (grown_by(t.diff()[:-1], log_lik[1:]),
+             "The steps are shifted by one: each weight is taken at the code after its move. Weigh first, then move."),
+            (grown_by(t[1:], log_lik), "The likelihoods are multiplied by t itself. How much does t grow at a step?"),
+            (grown_by(t[:-1], log_lik), "The likelihoods are multiplied by t before the step. How much does t grow?"),
             (log_lik.mean(0), "All steps count alike here; they should count by how much t grows."),
             (log_lik.sum(0), "The growth of t is missing: this is a plain sum."),
             (log_lik[-1], "This is the likelihood of the last code alone; every step adds its part."),
             (-truth, "The sign is wrong."),
             (truth.exp(), "This is the weight itself; its logarithm is wanted."),
-            (truth.logsumexp(0) - math.log(chains),
-             "One weight for each data point: the chains have not been kept apart."),
+            (truth.logsumexp(0) - math.log(chains), "One weight for each data point: the chains are to be kept apart."),
             (truth.mean(0), "The log-weights are averaged over the chains; they are kept apart here."),
             (truth / steps, "The weighted likelihoods are averaged over the steps. They add up."),
-            (grown.logsumexp(0),
-             "The steps are added up as weights. The weight is a *product* over steps: its logarithm is a sum."),
-            (torch.einsum("j,jcb->cb", t.diff(), log_lik.exp()),
-             "The likelihoods themselves are added up; their logarithms are wanted."),
-            (torch.einsum("j,jcb->cb", t.diff()[1:], log_lik[:-1]),
-             "The growth of t is taken one step too late: the first code gets t_1 - t_0."),
-            (torch.einsum("j,jcb->cb", t.diff().flip(0), log_lik),
-             "The steps are in the wrong order: the first code comes first."),
+            (grown.logsumexp(0), "Weights are added up. A weight is a *product* over steps: its logarithm is a sum."),
+            (grown_by(t.diff(), log_lik.exp()), "The likelihoods are added up; their logarithms are wanted."),
+            (grown_by(t.diff()[1:], log_lik[:-1]), "The growth of t is taken one step too late: begin with t_1 - t_0."),
+            (grown_by(t.diff().flip(0), log_lik), "The steps are in the wrong order: the first code comes first."),
             (torch.trapezoid(log_lik, t[:-1], dim=0),
-             "This is the trapezoid rule: it takes two codes to a step. A step is weighed at one code, the one "
-             "before the move."),
+             "This is the trapezoid rule. A step is weighed at one code, the one before the move."),
             (grown, "One increment for each step: add them up."),
             (grown.cumsum(0), "These are the log-weights after every step; those after the last are wanted."),
         ])  # fmt: skip

@@ -174,12 +174,13 @@ def plot_history(history: History) -> Figure:
             alpha=0.4,
             label="training (each batch)",
         )
-        mean = [sign * means[name] for means in history.train]
+        mean, held_out = [sign * means[name] for means in history.train], []
         ax.plot(epochs - 0.5, mean, "o-", label="training (mean over the epoch)")
         if history.validation:
             held_out = [sign * means[name] for means in history.validation]
             ax.plot(epochs, held_out, "s-", label="validation (after the epoch)")
-        shown = sign * np.array(batches[len(batches) // 10 :])  # the first steps would set the scale
+        # The first steps would set the scale; no marker is cut.
+        shown = np.concatenate([sign * np.array(batches[len(batches) // 10 :]), mean, held_out])
         if shown.min() < shown.max():
             ax.set_ylim(shown.min(), shown.max())
         ax.set(title=label, xlabel="epoch", ylabel=f"{label} (nats per image)")

@@ -79,20 +79,19 @@ def _wrong_variances(m: Tensor, S: Tensor, mu: Tensor, V: Tensor) -> list[tuple[
     linear, rest = b @ torch.linalg.solve(A, b), d @ b
     exponent = 0.5 * (linear + rest)
     dets = square * torch.exp(-exponent)  # the factor before the exponential
-    log_det = {name: torch.logdet(matrix) for name, matrix in (("A", A), ("S", S), ("V", V))}
+    det_A, det_S, det_V = A.det(), S.det(), V.det()
     p, q = MultivariateNormal(m, S), MultivariateNormal(mu, V)
-    kl = torch.distributions.kl_divergence
-    two_pi = 2 * math.pi
+    kl, two_pi = torch.distributions.kl_divergence, 2 * math.pi
+    diagonal_S, diagonal_V = (torch.diag(M.diag()) for M in (S, V))
+    by_diagonals = _by_formula(diagonal_S.inverse(), diagonal_V.inverse(), diagonal_S, diagonal_V, d)
     wrong = [
         (square, "This is E[r^2], the second moment. Take off the square of the mean, which is 1."),
         (square.log(), "This is its logarithm."),
-        (kl(p, q), "This is KL(p || q), the mean of log r under p."),
-        (kl(q, p), "This is KL(q || p)."),
+        (kl(p, q), "This is KL(p || q), the mean of log r under p."), (kl(q, p), "This is KL(q || p)."),
         ((square - 1) / 2, "This is half the variance, the constant of the gap. The variance itself is wanted."),
         ((square - 1).sqrt(), "This is the standard deviation; the variance is its square."),
         (_by_formula(1 / S, 1 / V, S, V, d), "1 / S takes the reciprocal of every entry: use torch.linalg.inv."),
-        (_by_formula(*(torch.diag(1 / M.diag()) for M in (S, V)), *(torch.diag(M.diag()) for M in (S, V)), d),
-         "Only the diagonals of S and V play a part: what of the entries beside them?"),
+        (by_diagonals, "Only the diagonals of S and V play a part: what of the entries beside them?"),
         (_by_formula(P, Q, S, V, d, A=P - Q), "A is S^-1 - V^-1 here, but p is squared: S^-1 counts twice."),
         (_by_formula(P, Q, S, V, d, A=2 * S - V), "A is made of the inverses, 2 S^-1 - V^-1."),
         (_by_formula(P, Q, S, V, d, A=2 * P + Q), "The sign of V^-1 is wrong: 1 / q turns its exponent around."),
@@ -107,13 +106,13 @@ def _wrong_variances(m: Tensor, S: Tensor, mu: Tensor, V: Tensor) -> list[tuple[
         (square * torch.exp(0.5 * linear) - 1, "The factor 1/2 before b^T A^-1 b is missing."),
         (square * torch.exp(-linear) - 1, "The term b^T A^-1 b has the wrong sign."),
         (square * torch.exp(-rest) - 1, "The term d^T V^-1 d has the wrong sign."),
-        (square * torch.exp(0.5 * log_det["S"]) - 1, "det S stands with a square root too many: p is squared."),
-        (square * torch.exp(log_det["S"]) - 1, "The determinant of S is missing."),
-        (square * torch.exp(0.5 * log_det["A"]) - 1, "The determinant of A is missing."),
-        (square * torch.exp(log_det["A"]) - 1, "The determinant of A has the wrong sign: it is det(A)^(-1/2)."),
-        (square * torch.exp(-0.5 * log_det["V"]) - 1, "The determinant of V is missing."),
-        (square * torch.exp(0.5 * log_det["V"]) - 1, "The determinant of V has the exponent 1, not 1/2."),
-        (square * torch.exp(-log_det["V"]) - 1, "The determinant of V has the wrong sign: 1 / q has it on top."),
+        (square * det_S**0.5 - 1, "det S stands with a square root too many: p is squared."),
+        (square * det_S - 1, "The determinant of S is missing."),
+        (square * det_A**0.5 - 1, "The determinant of A is missing."),
+        (square * det_A - 1, "The determinant of A has the wrong sign: it is det(A)^(-1/2)."),
+        (square / det_V**0.5 - 1, "The determinant of V is missing."),
+        (square * det_V**0.5 - 1, "The determinant of V has the exponent 1, not 1/2."),
+        (square / det_V - 1, "The determinant of V has the wrong sign: 1 / q has it on top."),
     ]  # fmt: skip
     for power, name in ((1, "(2 pi)^(L/2)"), (-1, "(2 pi)^(-L/2)"), (2, "(2 pi)^L"), (-2, "(2 pi)^-L")):
         text = f"A factor {name} is left over: p^2 has (2 pi)^-L, 1 / q and the integral (2 pi)^(L/2) each."
@@ -147,10 +146,8 @@ class _Bound:
         self.eps = torch.randn(k, points, latent, generator=rng).double()
         self.phi = torch.randn(points, latent, generator=rng).double().requires_grad_()
         self.theta = torch.randn(latent, generator=rng).double().requires_grad_()
-        z = self.phi + self.eps
-        log_w = self.log_weight(z)
-        self.log_w = log_w.detach()
-        self.share = torch.softmax(self.log_w, 0)
+        log_w = self.log_weight(z := self.phi + self.eps)
+        self.log_w, self.share = log_w.detach(), torch.softmax(log_w.detach(), 0)
         (self.path,) = torch.autograd.grad(log_w.sum(), z)  # [K, B, L], and dz/dphi = 1
 
     def log_weight(self, z: Tensor) -> Tensor:
@@ -158,8 +155,7 @@ class _Bound:
 
     def decoders(self, power: int) -> Tensor:
         """The decoder's gradient, with a power of the weights."""
-        value = (self.share**power * self.log_weight(self.eps + self.phi.detach())).sum()
-        return torch.autograd.grad(value, self.theta)[0]
+        return gradients(self.share**power * self.log_weight(self.eps + self.phi.detach()), self.theta)[0]
 
     def weighted(self, factor: Tensor) -> Tensor:
         """The encoder's gradient, if the paths have these weights `[K, B]`."""
@@ -168,12 +164,8 @@ class _Bound:
 
 @checker("07.c")
 def dreg(answer: Callable) -> str:
-    """answer(log_weight, z) -> bound `[B]` whose gradient is doubly reparameterised.
-
-    z `[K, B, L]`; log_weight(z) -> log w `[K, B]`.
-    """
-    shapes = ((2, 1, 1), (4, 3, 2), (2, 5, 3), (6, 2, 1))
-    cases = [_Bound(seed, *shape) for seed, shape in enumerate(shapes)]
+    """answer(log_weight, z) -> bound `[B]`, doubly reparameterised; z `[K, B, L]`, log_weight(z) -> log w `[K, B]`."""
+    cases = [_Bound(seed, *shape) for seed, shape in enumerate(((2, 1, 1), (4, 3, 2), (2, 5, 3), (6, 2, 1)))]
     results = [answer(case.log_weight, case.phi + case.eps) for case in cases]
     for case, got in zip(cases, results, strict=True):
         k, points = case.log_w.shape
@@ -203,15 +195,15 @@ def dreg(answer: Callable) -> str:
             (case.weighted(once**3),
              "The weights come in with the third power: the bound gives one of them, so multiply by one more."),
             (case.weighted(once**0), "The encoder's gradient has no weights at all."),
-            ((once[..., None] ** 2 * ones).sum(0), "The hook returns the squared weights instead of multiplying by one."),
+            ((once[..., None] ** 2 * ones).sum(0), "The hook returns the squared weights; it should multiply."),
             ((once[..., None] * ones).sum(0), "The hook returns the weights; it should multiply by them."),
             (case.weighted(once * torch.softmax(case.log_w, 1)), "The hook's shares add up over data points to one."),
             (case.weighted(once * w), "The hook multiplies by w itself, not by its share."),
             (case.weighted(once * case.log_w), "The hook multiplies by log w, not by the share."),
             (case.weighted(once**2) / len(w), "The encoder's gradient is divided by K."),
         ]  # fmt: skip
-        wrong = [(value, f"The value is right. {text}") for value, text in wrong]
-        compare(encoder, case.weighted(once**2), wrong, name="the encoder's gradient")
+        named = [(value, f"The value is right. {text}") for value, text in wrong]
+        compare(encoder, case.weighted(once**2), named, name="the encoder's gradient")
     for case, (_, decoder) in zip(cases, found, strict=True):
         compare(decoder, case.decoders(1), [
             (case.decoders(2), "The encoder's gradient is right, but the decoder's has squared weights too. Only what "
@@ -237,10 +229,8 @@ def annealed_log_w(answer: Callable) -> str:
         inner = torch.rand(steps - 1, generator=rng).sort().values
         cases.append((log_lik, torch.cat([torch.zeros(1), inner, torch.ones(1)]).double()))
     for log_lik, t in cases:
-        steps, chains, points = log_lik.shape
-        truth = torch.zeros(chains, points).double()
-        for j in range(steps):
-            truth = truth + t[j + 1] * log_lik[j] - t[j] * log_lik[j]
+        steps, chains, _ = log_lik.shape
+        truth = sum(t[j + 1] * log_lik[j] - t[j] * log_lik[j] for j in range(steps))
         grown = t.diff()[:, None, None] * log_lik
         compare(answer(log_lik, t), truth, [
             (grown_by(t.diff()[:-1], log_lik[1:]),
@@ -250,8 +240,7 @@ def annealed_log_w(answer: Callable) -> str:
             (log_lik.mean(0), "All steps count alike here; they should count by how much t grows."),
             (log_lik.sum(0), "The growth of t is missing: this is a plain sum."),
             (log_lik[-1], "This is the likelihood of the last code alone; every step adds its part."),
-            (-truth, "The sign is wrong."),
-            (truth.exp(), "This is the weight itself; its logarithm is wanted."),
+            (-truth, "The sign is wrong."), (truth.exp(), "This is the weight itself; its logarithm is wanted."),
             (truth.logsumexp(0) - math.log(chains), "One weight for each data point: the chains are to be kept apart."),
             (truth.mean(0), "The log-weights are averaged over the chains; they are kept apart here."),
             (truth / steps, "The weighted likelihoods are averaged over the steps. They add up."),

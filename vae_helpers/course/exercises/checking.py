@@ -27,6 +27,8 @@ class _Session:
 
     inputs: dict[str, object] = field(default_factory=dict)
     comparisons: list[Comparison] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    """The arguments that the answer changed in place."""
 
 
 _sessions: list[_Session] = []
@@ -110,6 +112,12 @@ def _judged(id: str, answer: Callable, ours: Callable) -> tuple[bool, str]:
             conclude(session.comparisons)  # what was wrong before comes first
             raise
         conclude(session.comparisons)
+        if session.changed:
+            name = session.changed[0]
+            raise Mistake(
+                f"The result is right, but {name} itself is changed, and whoever calls this may still need it: "
+                f"write {name} = {name} + ..., not {name} += ..., and no function that ends in an underscore."
+            )
         return True, f"✓ {id} right. {praise}"
     except Mistake as mistake:
         return False, f"✗ {id} not yet. {mistake}"
@@ -190,10 +198,15 @@ def gradients(value: Tensor, *inputs: Tensor) -> tuple:
 
 
 def _recorded(answer: Callable, names: list[str], session: _Session) -> Callable:
-    """The answer, given copies of its arguments, which it may change without harm; they are noted down."""
+    """The answer, given copies of its arguments; these are noted down, and those that it changes."""
 
     def called(*inputs):
         session.inputs = dict(zip(names, inputs, strict=False))
-        return answer(*(x.clone() if isinstance(x, Tensor) else x for x in inputs))
+        copies = [x.clone() if isinstance(x, Tensor) else x for x in inputs]
+        result = answer(*copies)
+        for name, x, copy in zip(names, inputs, copies, strict=False):
+            if isinstance(x, Tensor) and not torch.equal(x.nan_to_num(), copy.nan_to_num()):
+                session.changed.append(name)
+        return result
 
     return called

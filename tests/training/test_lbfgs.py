@@ -37,3 +37,9 @@ def test_an_objective_that_is_not_finite():
         maximise(torch.log, torch.tensor(-1.0))
     with pytest.raises(ArithmeticError, match="may have no maximum"):
         maximise(torch.exp, torch.tensor(1.0))
+
+
+def test_a_start_need_not_be_contiguous():
+    target = torch.arange(6.0).reshape(2, 3)
+    (found,) = maximise(lambda w: -(w - target).square().sum(), torch.zeros(3, 2).T)
+    torch.testing.assert_close(found, target, atol=1e-4, rtol=0)

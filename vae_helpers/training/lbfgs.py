@@ -27,7 +27,7 @@ def maximise(objective: Callable[..., Tensor], *start: Tensor, steps: int = 1000
         >>> maximise(lambda x: -((x - 3) ** 2).sum(), torch.zeros(2))
         [tensor([3., 3.])]
     """
-    parameters = [p.detach().clone().requires_grad_() for p in start]
+    parameters = [p.detach().clone(memory_format=torch.contiguous_format).requires_grad_() for p in start]
     optimizer = torch.optim.LBFGS(
         parameters,
         max_iter=steps,

@@ -162,7 +162,7 @@ MUTANTS = {
         (lambda a, b: (a - before(a, b)).min(), "not the one that asks least"),
         (lambda a, b: (a - before(a, b))[-1], "what the last image asks for"),
         (lambda a, b: a.mean(), "the average pop"),
-        (lambda a, b: (a - torch.cumsum(b, 0) + b).max(), "is gone: subtract it"),
+        (lambda a, b: (a - torch.cumsum(b, 0) + b).max(), "is gone by then"),
         (lambda a, b: (a - before(a, b)).max() + 1, "is right, for"),
     ],
 }

@@ -120,7 +120,6 @@ def _wrong_means(mean: Tensor, cov: Tensor, A: Tensor, tau: float, y: Tensor) ->
 
 def _wrong_covariances(mean: Tensor, cov: Tensor, A: Tensor, tau: float, y: Tensor) -> list[tuple[Tensor, str]]:
     left = _by_precision(mean, cov, A, tau, y)[1]
-    eye = torch.eye(len(A)).double()
     return [
         (cov, "This is the covariance before anything was seen."),
         (2 * cov - left, "The term is added: seeing something cannot make x less certain. Subtract it."),
@@ -130,7 +129,6 @@ def _wrong_covariances(mean: Tensor, cov: Tensor, A: Tensor, tau: float, y: Tens
         (torch.diag(left.diag()), "The covariances beside the diagonal are missing."),
         (torch.linalg.inv(left), "This is its inverse, the precision."),
         (A @ left @ A.T, "This is the covariance of A x; that of x is wanted."),
-        (A @ cov @ A.T + tau**2 * eye, "This is the covariance of y."),
         (cov - cov @ A.T @ torch.linalg.pinv(A @ cov @ A.T) @ A @ cov,
          "The mean is right. In the covariance the noise is forgotten."),
         (left + tau**2 * torch.eye(len(cov)).double(), "tau^2 is added: that would be the noise of a new y."),
@@ -213,6 +211,7 @@ def initial_bits(answer: Callable) -> str:
     """answer(popped, pushed): bits `[N]` each -> the least that must be on the stack at the start."""
     cases = [(torch.tensor([120.0, 130.0]), torch.tensor([270.0, 280.0])),
              (torch.tensor([5.0]), torch.tensor([2.0])),
+             (torch.tensor([5.0, 30.0, 4.0]), torch.tensor([9.0, 31.0, 6.0])),
              (torch.tensor([10.0, 9.0, 20.0, 1.0]), torch.tensor([2.0, 12.0, 15.0, 30.0]))]  # fmt: skip
     for seed, n in enumerate((6, 9, 20)):
         rng = torch.Generator().manual_seed(seed)
@@ -237,7 +236,7 @@ def initial_bits(answer: Callable) -> str:
             ((popped - before).min(), "The image that asks most decides, not the one that asks least."),
             ((popped - before)[-1], "This is what the last image asks for; the one that asks most decides."),
             (popped.mean(), "This is the average pop; no pop may find too little."),
-            ((popped - torch.cumsum(pushed, 0) + pushed).max(), "What the images before *popped* is gone: subtract it."),
+            ((popped - torch.cumsum(pushed, 0) + pushed).max(), "What the images before *popped* is gone by then."),
         ])  # fmt: skip
     return "In the file, and paid back only at the very end."
 

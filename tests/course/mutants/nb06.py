@@ -43,6 +43,11 @@ def aggregate(log_q, n, own=None, others=None, dim=1):
     return torch.logsumexp(weights.log() + log_q, dim=dim)
 
 
+def weights(log_q, n):
+    m = len(log_q)
+    return torch.full((m, m), (n - 1) / (n * (m - 1))).fill_diagonal_(1 / n)
+
+
 def copied_aggregate(log_q, n):
     m = len(log_q)
     weights = torch.full((m, m), 1 / (m - 1))
@@ -91,6 +96,9 @@ MUTANTS = {
         (lambda r, d: (d.diff() / r.diff()).abs(), "A price can be negative"),
         (lambda r, d: (-d.diff() / r.diff()).clamp(min=0), "A negative price is set to 0"),
         (lambda r, d: (-d.diff() / r.diff()).mean(), "The right prices, averaged"),
+        (lambda r, d: d + r, "This is D + R of each model"),
+        (lambda r, d: torch.cat([torch.zeros(1), -d.diff() / r.diff()]), "You return M numbers"),
+        (lambda r, d: torch.cat([-d.diff() / r.diff(), torch.zeros(1)]), "You return M numbers"),
     ],
     "06.b": [
         (
@@ -123,6 +131,9 @@ MUTANTS = {
         (topk_without_dim, "go over the last dimension"),
         (lambda i, h: i.topk(2, dim=0).values.diff(dim=0) / h, "torch.diff subtracts"),
         (lambda i, h: gap(i, h.max()), "divided by the largest entropy"),
+        (lambda i, h: (i[0] - i[1]) / h, "These are rows 0 and 1"),
+        (lambda i, h: i[0] - i[1], "These are rows 0 and 1"),
+        (lambda i, h: (i[0] - i[1]).abs() / h, "These are rows 0 and 1"),
         (lambda i, h: gap(i, h) ** 2, "is right, for"),
     ],
     "06.c": [
@@ -156,7 +167,7 @@ MUTANTS = {
         (lambda q, n: q.logsumexp(1), "no image is weighed"),
         (lambda q, n: aggregate(q, n, dim=0), "taken over samples, not over images"),
         (lambda q, n: aggregate(q, n, others=lambda m, n: 1 / (m - 1)), "as if they were all"),
-        (lambda q, n: aggregate(q, n, others=lambda m, n: (n - 1) / (n * m)), "The others weigh 1 / B"),
+        (lambda q, n: aggregate(q, n, others=lambda m, n: (n - 1) / (n * m)), "How many of the B"),
         (lambda q, n: aggregate(q, n, others=lambda m, n: (n - 1) / n), "The others are summed"),
         (
             lambda q, n: aggregate(
@@ -179,6 +190,8 @@ MUTANTS = {
         (lambda q, n: aggregate(q, n, own=lambda m, n: 1.0), "Your own image weighs 1."),
         (lambda q, n: aggregate(q, n, others=lambda m, n: (n - 1) / (m - 1)), "lack their 1 / N"),
         (lambda q, n: -aggregate(q, n), "The sign is wrong"),
+        (lambda q, n: (weights(q, n) + q).logsumexp(1), "are added to logarithms"),
+        (lambda q, n: (weights(q, n) * q).logsumexp(1), "multiply logarithms"),
         (lambda q, n: aggregate(q, n).exp(), "the density, not its logarithm"),
         (
             lambda q, n: q.diagonal() / n + (q.sum(1) - q.diagonal()) * (n - 1) / (n * (len(q) - 1)),

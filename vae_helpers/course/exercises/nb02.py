@@ -25,11 +25,11 @@ def cases() -> Iterator[tuple[torch.Generator, int, int, int]]:
 @checker("02.a")
 def ppca_elbo(answer: Callable) -> str:
     """answer(x, W, b, sigma, mu, cov) -> exact ELBO `[B]` in nats; x `[B, D]`, mu `[B, L]`, cov `[L, L]`."""
-    cases = [_ppca_case(*case) for case in cases()]
-    once, again = answer(*cases[0]), answer(*cases[0])
+    drawn = [_ppca_case(*case) for case in cases()]
+    once, again = answer(*drawn[0]), answer(*drawn[0])
     if isinstance(once, Tensor) and isinstance(again, Tensor) and not same(once, again):
         raise Mistake("Two calls with the same numbers differ, so something is sampled. Everything has a closed form.")
-    for x, W, b, sigma, mu, cov in cases:
+    for x, W, b, sigma, mu, cov in drawn:
         dim, latent = W.shape
         log_lik, at_mean, kl, swapped = _ppca_terms(x, W, b, sigma, mu, cov)
         without_b, *_ = _ppca_terms(x, W, 0 * b, sigma, mu, cov)
@@ -89,7 +89,7 @@ def ppca_elbo(answer: Callable) -> str:
             (truth.mean(), "This is one number for the batch. Return one per data point."),
             (truth.sum(), "A sum over data points. Return one ELBO for each."),
         ], name="ELBO")
-    for x, W, b, sigma, mu, cov in cases:
+    for x, W, b, sigma, mu, cov in drawn:
         mu, cov = mu.requires_grad_(), cov.requires_grad_()
         log_lik, _, kl, _ = _ppca_terms(x, W, b, sigma, mu, cov)
         wanted, got = gradients(log_lik - kl, mu, cov), gradients(answer(x, W, b, sigma, mu, cov), mu, cov)

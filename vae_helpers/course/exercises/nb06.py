@@ -25,7 +25,9 @@ def prices(answer: Callable) -> str:
         r, d = rate.tolist(), distortion.tolist()
         truth = torch.tensor([-(d[i + 1] - d[i]) / (r[i + 1] - r[i]) for i in range(models - 1)])
         d_rate, d_distortion = torch.diff(rate), torch.diff(distortion)
-        compare(answer(rate, distortion), truth, [
+        got = answer(rate, distortion)
+        one_per_model = isinstance(got, Tensor) and got.shape == rate.shape
+        compare(got, truth, [
             (-truth, "This is the slope; the price is minus the slope."),
             (truth.abs(),
              "A price can be negative, where the next model is better in both. That is news: do not hide it."),
@@ -55,6 +57,10 @@ def prices(answer: Callable) -> str:
             (-(distortion[-1] - distortion[0]) / (rate[-1] - rate[0]),
              "This is one price for the whole way, not one per step."),
             (truth.mean(), "The right prices, averaged. One is wanted for each step."),
+            (distortion + rate,
+             "This is D + R of each model, the loss at a price of 1, `[M]`. A price is paid for a change: there are "
+             "M - 1."),
+            *[(got, "M models have M - 1 steps, and each step one price: `[M - 1]`. You return M numbers.")] * one_per_model,
         ])
     return "For optimal models, each lies between the two betas."
 
@@ -89,6 +95,13 @@ def information_gap(answer: Callable) -> str:
             ((next_lowest - lowest) / entropy, "These are the two smallest of each factor, not the two largest."),
             ((lowest - next_lowest) / entropy, "These are the two smallest of each factor, not the two largest."),
             (-truth, "The sign is wrong: the best is at least the second best."),
+            *[(sign * (information[0] - information[1]) / divisor,
+               "These are rows 0 and 1, not the two best of each factor: which codes know most may differ from factor "
+               "to factor.")
+              for sign in (1, -1) for divisor in (entropy, 1)],
+            ((information[0] - information[1]).abs() / entropy,
+             "These are rows 0 and 1, not the two best of each factor: which codes know most may differ from factor "
+             "to factor."),
             (truth.mean(), "One number for all. Return one gap per factor; the score is their mean."),
             ((best - second) * entropy, "It is multiplied by the entropy."),
             ((best - second) / information.sum(0), "It is divided by the sum over codes, not by the entropy."),
@@ -218,6 +231,7 @@ def log_aggregate_density(answer: Callable) -> str:
         own, others = first.diagonal().exp(), first.exp().sum(1) - first.diagonal().exp()
         log_others = (first.sum(1) - first.diagonal()) / (size - 1)
         truth = torch.log(own / n + others * (n - 1) / (n * (size - 1)))
+        weights = torch.full((size, size), (n - 1) / (n * (size - 1))).double().fill_diagonal_(1 / n)
         copied = torch.full((size, size), 1 / (size - 1)).double()
         copied.view(-1)[::size] = 1 / n
         copied.view(-1)[1::size] = copied[size - 2, 0] = (n - size + 1) / (n * (size - 1))
@@ -235,7 +249,7 @@ def log_aggregate_density(answer: Callable) -> str:
             (torch.log(own / n + others / (size - 1)),
              "The others weigh 1 / (B - 1), as if they were all. They stand for N - 1 of N."),
             (torch.log(own / n + others * (n - 1) / (n * size)),
-             "The others weigh 1 / B. How many others are in the batch, and for how many do they stand?"),
+             "The others weigh (N - 1) / (N B) each. How many of the B in the batch are others?"),
             (torch.log(own / n + others * (n - 1) / n),
              "The others are summed. (N - 1) / N goes with their average, over the B - 1 that you have."),
             (torch.log(own / n + first.exp().sum(1) * (n - 1) / (n * size)),
@@ -254,6 +268,10 @@ def log_aggregate_density(answer: Callable) -> str:
              "Your own image weighs 1. It is one of the N: 1 / N."),
             (torch.log(own / n + others * (n - 1) / (size - 1)),
              "The others lack their 1 / N: N - 1 of N is the share that they stand for."),
+            ((weights + first).logsumexp(1),
+             "The weights are added to logarithms. In logarithms a weight is a summand log w: weights.log() + log_q."),
+            ((weights * first).logsumexp(1),
+             "The weights multiply logarithms. In logarithms a weight is a summand log w: weights.log() + log_q."),
             (-truth, "The sign is wrong: log q(z) is wanted, not -log q(z)."),
             (truth.exp(), "This is the density, not its logarithm."),
             (first.diagonal() / n + log_others * (n - 1) / n,

@@ -25,7 +25,7 @@ DISPLAYED = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 # Minutes a word, a line of code, a formula in the text, a line of a displayed formula. Fitted to what readers of
 # the first form took (shared/readings): 00 30 minutes, 01 255, 02 390, 03 270, 04 112, 05 180, 06 195, 07 225.
 # With their exercises (half as long again as they promised) it gives 26, 231, 356, 257, 133, 169, 207, 218.
-RATES = {"words": 1 / 120, "code": 0.07, "formulas": 0.06, "displayed": 6.0}
+RATES = {"words": 1 / 95, "code": 0.12, "formulas": 0.06, "displayed": 5.5}
 
 
 def source(cell: dict) -> str:

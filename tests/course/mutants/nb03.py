@@ -205,7 +205,7 @@ MUTANTS = {
         (lambda z, mu, lv: logit_normal(z, mu, lv, y=torch.sigmoid(z)), "evaluated at sigmoid(z)"),
         (lambda z, mu, lv: logit_normal(z, mu, lv, y=-z.logit()), "evaluated at -y"),
         (lambda z, mu, lv: logit_normal(z, mu, lv, y=z.log()), "evaluated at log z"),
-        (lambda z, mu, lv: logit_normal(z, mu, lv, y=torch.log(z / 1 - z)), "It is minus infinity"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv, y=torch.log(z / 1 - z)), "minus infinity"),
         (lambda z, mu, lv: logit_normal(z, mu, lv).sum() / z.numel(), "a mean over everything"),
         (lambda z, mu, lv: logit_normal(z.T, mu.T, lv.T), "sums over the data points"),
         (lambda z, mu, lv: logit_normal(z, mu, lv, constant=2.0), "constant lacks its factor 1/2"),

@@ -95,7 +95,7 @@ def _smallest(c: Comparison) -> str:
     pair = [c.got.flatten()[worst].item(), c.truth.flatten()[worst].item()]
     index = [int(i) for i in torch.unravel_index(worst, c.truth.shape)] if c.truth.ndim else ""
     return (
-        f"{c.name or 'It'}{index} is {pair[0]:.6g}, and {pair[1]:.6g} is right, {_for(c)}. "
+        f"{c.name or 'The result'}{index} is {pair[0]:.6g}, and {pair[1]:.6g} is right, {_for(c)}. "
         "Work it out by hand on these numbers."
     )
 

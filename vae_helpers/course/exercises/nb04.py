@@ -60,37 +60,43 @@ def reparameterize(answer: Callable) -> str:
         ])
         results.append((z, *inputs))
     for z, *inputs in results:
-        missing = [
-            name
-            for name, gradient in zip(("mu", "log_var"), gradients(z, *inputs), strict=True)
-            if gradient is None
-        ]
-        if missing:
-            raise Mistake(
-                f"The values are right, but no gradient reaches {' and '.join(missing)}. NumPy, .detach(), .data, "
-                ".item() and torch.no_grad() all cut it off: stay with torch's functions from the arguments to z."
-            )
+        _must_reach(("mu", "log_var"), z, inputs)
     return "z follows q(z|x), and the gradient reaches mu and log_var through it."
+
+
+def _must_reach(names: tuple[str, ...], value: Tensor, inputs: list[Tensor]) -> None:
+    found = zip(names, gradients(value, *inputs), strict=True)
+    missing = [name for name, gradient in found if gradient is None]
+    if missing:
+        raise Mistake(
+            f"The values are right, but no gradient reaches {' and '.join(missing)}. NumPy, .detach(), .data, .item() "
+            "and torch.no_grad() all cut it off: stay with torch's functions from the arguments to the result."
+        )
 
 
 @checker("04.b")
 def elbo_from_scratch(answer: Callable) -> str:
     """answer(x, logits, mu, log_var) -> ELBO `[B]` in nats; x, logits `[B, D]`, mu, log_var `[B, L]`."""
+    results = []
     for (rng, mu, log_var), pixels, grey in zip(_posteriors(), (5, 3, 8, 2), (False, True, True, False), strict=True):
         x = torch.rand(len(mu), pixels, generator=rng)
         x = x if grey else x.round()
         logits = 2 * torch.randn(x.shape, generator=rng)
         if pixels == 2:  # to work by hand; logits that could pass for probabilities
             x, logits = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.75, 0.25]])
-        got = _answer_to_04b(answer, x, logits, mu, log_var)
-        compare(got, *_elbo_and_mistakes(x, logits, mu, log_var))
+        inputs = [t.requires_grad_() for t in (logits, mu, log_var)]
+        got = _answer_to_04b(answer, x, *inputs)
+        compare(got, *_elbo_and_mistakes(x, *(t.detach() for t in inputs)))
+        results.append((got, inputs))
     logits, x = torch.tensor([[200.0, -200.0], [-200.0, 200.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
     extreme, nothing = torch.tensor([0.0, -400.0]), torch.zeros(2, 3)
     if not same(answer(x, logits, nothing, nothing), extreme):
         raise Mistake(
             "Right for moderate logits, but not for 200. What does sigmoid(200) round to, and what is "
-            "the logarithm of one minus that? Look for a function that takes the logarithm for you."
+            "the logarithm of one minus that? F.logsigmoid takes the logarithm for you."
         )
+    for got, inputs in results:
+        _must_reach(("logits", "mu", "log_var"), got, inputs)
     return "One number per image, in nats, and never more than log p(x) in expectation."
 
 
@@ -191,6 +197,14 @@ def _elbo_and_mistakes(x: Tensor, logits: Tensor, mu: Tensor, log_var: Tensor) -
          AS_PROBABILITIES),
         ((x * p + (1 - x) * (1 - p)).sum(-1) - kl,
          "The reconstruction adds probabilities. Independent pixels multiply: what does the logarithm make of that?"),
+        ((x * p + (1 - x) * (1 - p)).log().sum(-1) - kl,
+         "A grey pixel mixes the two probabilities here. It mixes the two costs: take each logarithm first."),
+        (F.logsigmoid((2 * x - 1) * logits).sum(-1) - kl,
+         "A grey pixel shrinks the logit here. It mixes the two costs: x parts ink, 1 - x parts paper."),
+        (((2 * x - 1) * logits).sum(-1) - kl,
+         "The logits are added up with a sign. A logit is the log of the odds, p / (1 - p): what is the log of p?"),
+        ((x * logits).sum(-1) - kl,
+         "The logits are added up. A logit is the log of the odds, p / (1 - p): what is the log of p?"),
         ((logits * F.logsigmoid(x) + (1 - logits) * F.logsigmoid(-x)).sum(-1) - kl,
          "x and the logits have changed places."),
         ((x * paper + (1 - x) * ink).sum(-1) - kl,
@@ -244,21 +258,29 @@ def nll_from_log_weights(answer: Callable) -> str:
              "The sum over samples is divided by K - 1. A mean divides by K."),
             (-log_p.exp().mean(), "The logarithm is missing: this is -p(x)."),
         ])
+    low = torch.tensor([[-900.0], [-902.0], [-901.0]])  # exp of these is 0, even in float64
     wide = 5000 * torch.randn(7, 3, generator=torch.Generator().manual_seed(9)).sort().values
-    for log_w in [*cases, wide]:
-        log_w = log_w - torch.linspace(100, 900, log_w.shape[1])  # exp of most of these is 0 in float32
+    shifted = [low, *(log_w - torch.linspace(100, 900, log_w.shape[1]) for log_w in [*cases, wide])]
+    judged = []
+    for log_w in shifted:
         truth = math.log(len(log_w)) - torch.logsumexp(log_w.double(), dim=0).mean()
         got = torch.as_tensor(answer(log_w))
-        if not torch.isfinite(got).all():
-            raise Mistake(
-                "Right where exp(log_w) can be represented, but infinite when the weights are "
-                "tiny, as they are for larger images. Which function takes the exponentials safely?"
-            )
-        if not same(got, truth):
-            raise Mistake(
-                "Right for weights of an ordinary size, but tiny ones are lost. Is a constant added to them, are they "
-                "cut off, or are they compared with the weights of another image?"
-            )
+        judged.append((bool(torch.isfinite(got).all()), same(got, truth)))
+    if not judged[0][0]:
+        raise Mistake(
+            "Right where exp(log_w) can be represented, but infinite when the weights are "
+            "tiny, as they are for larger images. Which function takes the exponentials safely?"
+        )
+    if not all(finite for finite, _ in judged):
+        raise Mistake(
+            "Right while all weights are alike, but infinite when they differ by hundreds of nats. What is taken out "
+            "before exp must be the largest weight of the same image."
+        )
+    if not all(right for _, right in judged):
+        raise Mistake(
+            "Right for weights of an ordinary size, but tiny ones are lost. Is a constant added to them, are they "
+            "cut off, or are they compared with the weights of another image?"
+        )
     return "The logarithm of an average of weights: p(x) estimated without bias, log p(x) from below."
 
 
@@ -297,6 +319,11 @@ def entropy_floor(answer: Callable) -> str:
              "This is the cross-entropy of a decoder that says 1/2 everywhere, the largest floor there is. Which "
              "prediction is best for a pixel of grey level x?"),
             (cross(x.round(), x, reduction="none").sum(-1), rounded),
+            *((cross(x.round().clamp(eps, 1 - eps), x, reduction="none").sum(-1), rounded)
+              for eps in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)),
+            (F.binary_cross_entropy_with_logits(x.round(), x, reduction="none").sum(-1),
+             "The prediction is sigmoid(x.round()). A grey level is a probability already: do not round it, and it is "
+             "no logit."),
             (cross(x, x.round(), reduction="none").sum(-1),
              "This is what the grey levels cost as a prediction of rounded pixels. The pixels stay grey here."),
             (cross(average, x, reduction="none").sum(-1),

@@ -60,7 +60,7 @@ def prices(answer: Callable) -> str:
             (distortion + rate,
              "This is D + R of each model, the loss at a price of 1, `[M]`. A price is paid for a change: there are "
              "M - 1."),
-            *[(got, "M models have M - 1 steps, and each step one price: `[M - 1]`. You return M numbers.")] * one_per_model,
+            *[(got, "You return M numbers: M models have M - 1 steps, each with one price, `[M - 1]`.")] * one_per_model,
         ])
     return "For optimal models, each lies between the two betas."
 

@@ -20,6 +20,12 @@ def expected_log(a, c, K, weights=None, counts=None):
     return torch.tensor(math.fsum(weigh(K, j) * math.log((j * a + (K - j) * c) / K) for j in counts))
 
 
+def sampled(a, c, K, generator=None):
+    """The answer to 01.c from 10,000 samples."""
+    heads = torch.rand(10_000, K, generator=generator) < 0.5
+    return torch.where(heads, a, c).mean(1).log().mean()
+
+
 def shifted(a, out):
     """The estimate of 01.a with something taken out of the logarithms, and put back."""
     return (a - out).exp().mean(0).log() + out
@@ -73,6 +79,9 @@ MUTANTS = {
         (lambda a: a.clamp(min=-500).exp().mean(0).log(), "lies beyond some limit"),
         (lambda a: (a.exp().mean(0) + 1e-12).log(), "lies beyond some limit"),
         (lambda a: (a.exp().mean(0) + 1e-300).log(), "lies beyond some limit"),
+        (lambda a: a.softmax(0).mean(0).log(), "divides by the sum"),
+        (lambda a: a.logsumexp(0) - math.log(a.numel()), "log(K B) is subtracted"),
+        (lambda a: a.max(0), "take `.values`"),
         (lambda a: a.logsumexp(0) - math.log(len(a)) + 1, "is right, for"),
     ],
     "01.b": [
@@ -101,11 +110,19 @@ MUTANTS = {
         (lambda a: (a.logsumexp(0) ** 2 - (2 * a).logsumexp(0)).exp(), "What is log(s^2)"),
         (lambda a: 2 * a.logsumexp(0) / (2 * a).logsumexp(0), "quotient is a difference"),
         (lambda a: a.logsumexp(0) ** 2 / (2 * a).logsumexp(0), "sums themselves"),
+        (lambda a: 1 / (a.softmax(0) ** 2).mean(0), "K times too large"),
+        (lambda a: (a.logsumexp(0) ** 2 - (a**2).logsumexp(0)).exp(), "Both squares are taken of logarithms"),
+        (lambda a: ess_of(a - a.amax(0)), "never exponentiated"),
+        (lambda a: ess_of(a - a.max()), "never exponentiated"),
     ],
     "01.c": [
         (lambda a, c, K: torch.tensor(math.log((a + c) / 2)), "This is log E[w]"),
         (lambda a, c, K: torch.tensor((math.log(a) + math.log(c)) / 2), "This is E[log w]"),
         (lambda a, c, K: expected_log(a, c, K, lambda K, j: 1 / (K + 1)), "equally probable"),
+        (lambda a, c, K: expected_log(a, c, K, lambda K, j: 2.0**-K), "of *one* outcome"),
+        (lambda a, c, K: expected_log(a, c, K, lambda K, j: math.comb(K, j) // 2**K), "always 0"),
+        (lambda a, c, K: sum(math.comb(K, j) / 2**K * math.log(j * a + (K - j) * c / K) for j in range(K + 1)), "brackets"),
+        (lambda a, c, K: sampled(a, c, K, torch.Generator().manual_seed(1)), "Near, but not exact"),
         (lambda a, c, K: expected_log(a, c, K, math.comb), "do not add up to 1"),
         (lambda a, c, K: expected_log(a, c, K) + math.log(K), "the sum of the weights"),
         (lambda a, c, K: expected_log(a, c, K, counts=lambda K: range(1, K + 1)), "runs from 1"),
@@ -119,7 +136,7 @@ MUTANTS = {
         (lambda a, c, K: expected_log(a, c, K) / math.log(2), "to base 2"),
         (lambda a, c, K: expected_log(a, c, K).exp(), "exponential of the expectation"),
         (lambda a, c, K: (a + c) / 2, "the expected mean itself"),
-        (lambda a, c, K: torch.where(torch.rand(99, K) < 0.5, a, c).mean(1).log().mean(), "is right, for"),
+        (lambda a, c, K: sampled(a, c, K), "another answer each"),
         (lambda a, c, K: expected_log(a, c, K) + 1e-9 * torch.rand((), dtype=torch.float64), "another answer each"),
         (lambda a, c, K: expected_log(a, c, min(K, 50)), "is right, for"),
     ],

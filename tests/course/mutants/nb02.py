@@ -80,6 +80,17 @@ def information(A, cov, C):
     return rate, info, rate - info
 
 
+def rated(error, which=0):
+    """A mutant of 02.d: one entry is off by error(A, cov, C)."""
+
+    def mutant(A, cov, C):
+        entries = list(information(A, cov, C))
+        entries[which] = entries[which] + error(A, cov, C)
+        return tuple(entries)
+
+    return mutant
+
+
 MUTANTS = {
     "02.a": [
         (lambda *args: ppca_elbo(*args, trace=0.0), "spread of q is forgotten"),
@@ -245,6 +256,8 @@ MUTANTS = {
         (variance_of(lambda e, t, N, D, S: e / N), "and D in the division"),
         (variance_of(lambda e, t, N, D, S: (e + t) / (N * D)), "The trace is added once"),
         (variance_of(lambda e, t, N, D, S: (e + N * t) / D), "divided by D only"),
+        (variance_of(lambda e, t, N, D, S: (e + N * t) / (N * len(S))), "divided by N L"),
+        (changed(m_step, 1, lambda value: value.item()), "sigma^2 is a Python number"),
     ],
     "02.d": [
         (changed(information, 1, lambda value: -value), "knowing z can only"),
@@ -265,6 +278,26 @@ MUTANTS = {
             "In the information, the aggregate lacks",
         ),
         (changed(information, 2, lambda value: value + 99), "is right, for"),
+        (changed(information, 1, lambda value: value / math.log(2)), "in bits"),
+        (lambda A, cov, C: (0, 0.5 * torch.logdet(A @ C @ A.T), 0), "In the information Sigma is missing twice"),
+        (rated(lambda A, S, C: torch.logdet(S) / 2), "In the rate, log det of cov is missing"),
+        (rated(lambda A, S, C: (C.trace() - (A @ C @ A.T).trace()) / 2), "the trace of C"),
+        (rated(lambda A, S, C: (torch.logdet(S) - S.trace()) / 2), "In the rate Sigma is missing twice"),
+        (rated(lambda A, S, C: (len(S) - len(C)) / 2), "In the rate stands D where L belongs"),
+        (
+            rated(lambda A, S, C: torch.logdet(A @ C @ A.T + S) / 2, which=2),
+            "In the KL of the aggregate, log det is missing",
+        ),
+        (rated(lambda A, S, C: -S.trace() / 2, which=2), "the trace lacks Sigma"),
+        (rated(lambda A, S, C: (len(S) - len(C)) / 2, which=2), "In the KL of the aggregate stands D"),
+        (lambda *args: tuple(value.item() for value in information(*args)), "the rate is a Python number"),
+        (changed(information, 1, lambda value: value.item()), "the information is a Python number"),
+        (lambda *args: tuple(value.detach() for value in information(*args)), "no true gradient of the rate"),
+        (changed(information, 2, torch.detach), "no true gradient of the KL of the aggregate"),
+        (
+            rated(lambda A, S, C: torch.logdet(S) / 2 - math.log(torch.linalg.det(S).item()) / 2),
+            "no true gradient of the rate comes",
+        ),
         (lambda A, cov, C: (*information(A, cov, C)[:2], information(A, cov, 0 * C)[0]), "at x = 0"),
         (
             lambda A, cov, C: (*information(A, cov, C)[:2], information(A, cov, C)[2] + len(cov) / 2),

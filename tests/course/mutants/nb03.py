@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch.distributions import Normal
 from torch.nn.functional import softplus
 
 
@@ -70,6 +71,9 @@ MUTANTS = {
         (lambda f, s: loo(f, s, torch.cat([f[1:], f[:1]])), "one other sample"),
         (lambda f, s: loo(f, s, f.mean(0)) / f.std(0), "their standard deviation"),
         (lambda f, s: (f * s - (f.sum(0) - f) / (len(f) - 1)).mean(0), "the score multiplies both"),
+        (lambda f, s: loo(f, s, f.mean(0) * 4 / 3), "contains the sample itself, still"),
+        (lambda f, s: ((f.sum(0) - f) / (len(f) - 1) * s).mean(0), "stands in place of f"),
+        (lambda f, s: loo(f, s, f[0]), "The first sample is the baseline"),
         (lambda f, s: loo(f.T, s.T), "Samples and data points are exchanged"),
     ],
     "03.b": [
@@ -136,6 +140,10 @@ MUTANTS = {
         (lambda mu, lv, k: gaussian_samples(mu, lv, 1)[0], "One sample for each data point"),
         (lambda mu, lv, k: gaussian_samples(mu, lv, k).flatten(0, 1), "one dimension. Return [K, B, L]"),
         (lambda mu, lv, k: gaussian_samples(mu, lv.detach(), k), "No gradient reaches log_var"),
+        (lambda mu, lv, k: gaussian_samples(lv, mu, k), "mu and log_var are exchanged"),
+        (lambda mu, lv, k: mu + (0.5 * lv).exp() * torch.rand(k, *mu.shape), "uniform on (0, 1)"),
+        (lambda mu, lv, k: gaussian_samples(mu, lv, k).squeeze(0), "One sample for each data point"),
+        (lambda mu, lv, k: torch.no_grad()(gaussian_samples)(mu, lv, k), "carry no gradient"),
     ],
     "03.c": [
         (lambda u, a, b: (1 - (1 - u) ** (1 / a)) ** (1 / b), "a and b are exchanged: which"),
@@ -161,6 +169,7 @@ MUTANTS = {
         (lambda u, a, b: (1 - (1 - u) ** 1 / b) ** 1 / a, "(x ** 1) / b"),
         (lambda u, a, b: (1 - (1 - u) ** (1 / b)) ** 1 / a, "(x ** 1) / b"),
         (lambda u, a, b: (u ** (1 / b)) ** (1 / a), "subtraction is missing"),
+        (lambda u, a, b: (1 - (1 - u) ** -b) ** -a, "x ** -b is 1 / x ** b"),
         (lambda u, a, b: a * b * u ** (a - 1) * (1 - u**a) ** (b - 1), "This is the density"),
         (lambda u, a, b: ((1 - (1 - u) ** (1 / b)) ** (1 / a)).detach(), "no gradient reaches a"),
     ],
@@ -212,5 +221,16 @@ MUTANTS = {
         (lambda z, mu, lv: logit_normal(z, mu, lv, variance=1.0), "not divided by the variance"),
         (lambda z, mu, lv: logit_normal(z, mu, lv, variance=lv), "divided by log_var; the variance"),
         (lambda z, mu, lv: logit_normal(z, mu, lv, variance=(0.5 * lv).exp()), "divided by sigma, not by"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv, y=z / (1 - z)), "evaluated at z / (1 - z)"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv) + 2 * z.log().sum(-1), "has the wrong sign"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv) + 2 * (1 - z).log().sum(-1), "has the wrong sign"),
+        (
+            lambda z, mu, lv: (Normal(mu, (0.5 * lv).exp()).log_prob(z.logit()) / z / (1 - z)).sum(-1),
+            "divided by dz/dy",
+        ),
+        (lambda z, mu, lv: logit_normal(z, mu, lv) / math.log(2), "This is in bits"),
+        (lambda z, mu, lv: logit_normal(z, mu, lv).detach(), "no gradient reaches z"),
+        (lambda z, mu, lv: logit_normal(z, mu.detach(), lv), "no gradient reaches mu"),
+        (lambda z, mu, lv: torch.no_grad()(logit_normal)(z, mu, lv), "no gradient reaches z"),
     ],
 }

@@ -36,6 +36,11 @@ def density_first(x, mean, sigma):
     return (torch.exp(-((x - mean) ** 2) / (2 * sigma**2)) / (sigma * math.sqrt(2 * math.pi))).log().sum(1)
 
 
+def log_of_a_number(x, mean, sigma):
+    D = x.shape[1]
+    return -D / 2 * math.log(2 * math.pi) - D * math.log(sigma) - (x - mean).square().sum(1) / (2 * sigma**2)
+
+
 def sum_of_everything(x, mean, sigma):
     D = x.shape[1]
     return -D / 2 * math.log(2 * math.pi) - D * torch.log(sigma) - ((x - mean) ** 2).sum() / (2 * sigma**2)
@@ -92,9 +97,17 @@ MUTANTS = {
         (lambda x, m, s: log_likelihood(x, m, s, half=0) - (x - m).abs().sum(1) / (2 * s**2), "absolute value"),
         (lambda x, m, s: log_likelihood(x, m, s, half=0) - (x - m).sum(1) ** 2 / (2 * s**2), "before they are squared"),
         (density_first, "infinite or not a number"),
+        (log_of_a_number, "only a part of the gradient reaches sigma"),
+        (lambda x, m, s: log_likelihood(x, m, torch.tensor(s.item())), "no gradient reaches sigma"),
+        (torch.no_grad()(log_likelihood), "no gradient reaches mean"),
     ],
     "05.b": [
         (lambda w, D, L: w * D / (2 * L), "Take the root"),
+        (lambda w, D, L: (w * 784 / (2 * L)).sqrt(), "D is 784 here"),
+        (lambda w, D, L: w * 784 / (2 * L), "sigma^2, and D is 784"),
+        (lambda w, D, L: (w * D / (2 * 20)).sqrt(), "L is 20 here"),
+        (lambda w, D, L: w * D / (2 * 20), "sigma^2, and L is 20"),
+        (lambda w, D, L: (w * D / L).sqrt() / 2, "the 2 belongs under it"),
         (lambda w, D, L: w * D / L, "This is 2 sigma^2"),
         (lambda w, D, L: D / (2 * L * w), "This is sigma^2, and the weight"),
         (lambda w, D, L: (w * L / 2).sqrt(), "D plays no part"),
@@ -161,7 +174,13 @@ MUTANTS = {
         (lambda lp, D, n: -(lp - D * math.log(n)).sum() / (D * math.log(2)), "the sum; return one per image"),
         (lambda lp, D, n: -(lp - D * math.log(256)) / (D * math.log(2)), "256 levels were assumed"),
         (lambda lp, D, n: -(lp - D * math.log(n - 1)) / (D * math.log(2)), "not 1 / (levels - 1)"),
-        (lambda lp, D, n: -(lp - D * math.log(n)) / (784 * math.log(2)), "D is 784 here"),
+        (lambda lp, D, n: -(lp - D * math.log(n)) / (784 * math.log(2)), "D is 784 where you divide"),
+        (lambda lp, D, n: -(lp - 784 * math.log(n)) / (784 * math.log(2)), "in both places"),
+        (lambda lp, D, n: -(lp - 784 * math.log(n)) / (D * math.log(2)), "D is 784 before"),
+        (lambda lp, D, n: -(lp.log2() - D * math.log2(n)) / D, "torch.log2 of it is no bits. Nats"),
+        (lambda lp, D, n: -lp.log2() / D + math.log2(n), "torch.log2 of it is no bits. Nats"),
+        (lambda lp, D, n: -lp.log2() + math.log2(n), "torch.log2 of it is no bits. Nats"),
+        (lambda lp, D, n: -lp.log2() / D, "and the levels are missing"),
         (lambda lp, D, n: -(lp - D * math.log2(n)) / (D * math.log(2)), "in bits already"),
         (lambda lp, D, n: math.log2(n) - lp / D, "in nats still"),
     ],

@@ -180,7 +180,7 @@ MUTANTS = {
             lambda q, n: aggregate(q, n, lambda m, n: (n - 1) / n, lambda m, n: 1 / (n * (m - 1))),
             "stands for all the others",
         ),
-        (copied_aggregate, "widely copied fill"),
+        (copied_aggregate, "published fill"),
         (lambda q, n: q.diagonal() - math.log(n), "your own image only"),
         (
             lambda q, n: aggregate(q, n, others=lambda m, n: (n - m + 1) / (n * (m - 1))),

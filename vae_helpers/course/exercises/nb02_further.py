@@ -1,23 +1,22 @@
 """Checkers for the further exercises of notebook 02: EM, and what the rate is made of."""
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from .checking import checker, compare, unpack
+from .checking import Mistake, checker, compare, gradients, same, unpack
 from .nb02 import cases, covariance
 
 
 @checker("02.c")
 def m_step(answer: Callable) -> str:
     """answer(x, mu, cov): x `[N, D]` centred, mu `[N, L]`, cov `[L, L]` -> W `[D, L]` and sigma^2 `[]`."""
-    for rng, points, dim, latent in cases():
-        points += 6 if points > 1 else 1
-        x, mu = (torch.randn(s, generator=rng).double() for s in ((points, dim), (points, latent)))
-        x = x - x.mean(0)
-        cov = covariance(latent, rng)
+    drawn = [_em_case(*case) for case in cases()]
+    for x, mu, cov in drawn:
+        (points, dim), latent = x.shape, len(cov)
         # Truth: least squares on the nodes of the unscented rule, each data point with each of its nodes.
         root = latent**0.5 * torch.linalg.cholesky(cov)
         nodes = (mu + torch.cat([root.T, -root.T])[:, None]).flatten(0, 1)  # [2 L * N, L]
@@ -61,11 +60,25 @@ def m_step(answer: Callable) -> str:
              "It is divided by N only, and the spread is that of z: the covariance of W z is W Sigma W^T."),
             (variance.sqrt(), "This is sigma; sigma^2 is wanted."),
             (variance * dim, "It is divided by N only: sigma^2 is a mean over the D dimensions too."),
+            (variance * dim / latent, "It is divided by N L: the squares run over the D dimensions of x."),
             (variance * points / (points - 1), "It is divided by N - 1. Maximum likelihood divides by N."),
             (variance * points, "It is divided by D only: sigma^2 is a mean over the N data points too."),
             (variance * x.numel(), "This is the sum of the squares: divide by N and D."),
         ], name="sigma^2")
+    for case in drawn:
+        if not isinstance(answer(*case)[1], Tensor):
+            raise Mistake(
+                "The numbers are right, but sigma^2 is a Python number, and the notebook takes its .sqrt(): return a "
+                "tensor, without float or .item()."
+            )
     return "A regression of x on codes that are only known up to q: the M-step of EM."
+
+
+def _em_case(rng: torch.Generator, points: int, dim: int, latent: int) -> tuple[Tensor, Tensor, Tensor]:
+    """x, mu, cov for 02.c."""
+    points += 6 if points > 1 else 1
+    x, mu = (torch.randn(size, generator=rng).double() for size in ((points, dim), (points, latent)))
+    return x - x.mean(0), mu, covariance(latent, rng)
 
 
 def _divided(x: Tensor, mu: Tensor, second_moment: Tensor) -> Tensor:
@@ -76,24 +89,21 @@ def _divided(x: Tensor, mu: Tensor, second_moment: Tensor) -> Tensor:
 @checker("02.d")
 def information_terms(answer: Callable) -> str:
     """answer(A, cov, C): `[L, D]`, `[L, L]`, `[D, D]` -> rate, information, KL(aggregate||p), each `[]`."""
-    for rng, _, dim, latent in cases():
-        A = torch.randn(latent, dim, generator=rng).double()
-        cov, C = covariance(latent, rng), covariance(dim, rng)
+    drawn = [_coding(*case) for case in cases()]
+    for A, cov, C in drawn:
+        latent, dim = A.shape
         zero, eye = torch.zeros(latent).double(), torch.eye(latent).double()
         p, aggregate = MultivariateNormal(zero, eye), MultivariateNormal(zero, A @ C @ A.T + cov)
-        aggregate_kl = kl_divergence(aggregate, p)
-        # Truth for I: from the joint Gaussian of (x, z), a KL to the product of its marginals.
-        top, bottom = torch.cat([C, C @ A.T], 1), torch.cat([A @ C, A @ C @ A.T + cov], 1)
-        both = torch.cat([torch.zeros(dim).double(), zero])
-        joint = MultivariateNormal(both, torch.cat([top, bottom]))
-        product = MultivariateNormal(both, torch.block_diag(C, A @ C @ A.T + cov))
-        information = kl_divergence(joint, product)
-        rate = information + aggregate_kl
+        rate, information, aggregate_kl = _information(A, cov, C)
+        means, log_det = torch.trace(A @ C @ A.T), torch.logdet(cov)
         at_zero = kl_divergence(MultivariateNormal(zero, cov), p)
         got = unpack(answer(A, cov, C), "rate, information, aggregate_kl")
         compare(got[1], information, [
             (-information, "The information has the wrong sign: knowing z can only narrow x down."),
             (2 * information, "The information lacks the factor 1/2."),
+            (information / math.log(2), "The information is in bits; nats are wanted."),
+            (0.5 * torch.logdet(A @ C @ A.T),
+             "In the information Sigma is missing twice: in the aggregate, and in what is subtracted."),
             (0.5 * torch.logdet(A @ C @ A.T + cov),
              "This is the entropy of the aggregate, up to a constant. What must be subtracted?"),
             (0.5 * (torch.logdet(A @ C @ A.T) - torch.logdet(cov)),
@@ -110,6 +120,11 @@ def information_terms(answer: Callable) -> str:
             (kl_divergence(MultivariateNormal(zero, A @ C @ A.T), p),
              "The aggregate posterior lacks the noise: its covariance is A C A^T + cov."),
             (2 * aggregate_kl, "The KL of the aggregate lacks the factor 1/2."),
+            (aggregate_kl + 0.5 * torch.logdet(A @ C @ A.T + cov), "In the KL of the aggregate, log det is missing."),
+            (aggregate_kl - 0.5 * torch.trace(cov),
+             "In the KL of the aggregate, the trace lacks Sigma: the covariance is A C A^T + cov."),
+            (aggregate_kl + 0.5 * (latent - dim),
+             "In the KL of the aggregate stands D where L belongs: codes have L dimensions."),
             (at_zero, "This is the KL of q(z|x) at x = 0, not of the aggregate."),
             (kl_divergence(p, aggregate), "The KL is the wrong way round, KL(p(z) || aggregate)."),
             (aggregate_kl + latent / 2, "L is missing from the KL: it must be 0 for the prior itself."),
@@ -124,8 +139,54 @@ def information_terms(answer: Callable) -> str:
             (information - aggregate_kl, "The rate is the information less the KL; the two add up."),
             (rate + latent / 2, "L is missing from the rate: it must be 0 if q(z|x) is the prior."),
             (2 * rate, "The rate lacks the factor 1/2."),
-            (rate + torch.logdet(cov), "In the rate, log det has the wrong sign: a narrow q must have a high rate."),
+            (rate + 0.5 * log_det, "In the rate, log det of cov is missing: a narrow q must have a high rate."),
+            (rate + 0.5 * (torch.trace(C) - means),
+             "In the rate stands the trace of C; the means are A x, and their covariance is A C A^T."),
+            (rate - 0.5 * (torch.trace(cov) - log_det),
+             "In the rate Sigma is missing twice: its trace, and its log det."),
+            (rate + 0.5 * (latent - dim), "In the rate stands D where L belongs: codes have L dimensions."),
+            (rate + log_det, "In the rate, log det has the wrong sign: a narrow q must have a high rate."),
             (rate - 0.5 * torch.trace(cov), "In the rate, the trace of cov is missing."),
             (aggregate_kl, "This is the KL of the aggregate. The rate is the mean of the KL of each q(z|x)."),
         ], name="the rate")
+    for A, cov, C in drawn:
+        A, cov = A.requires_grad_(), cov.requires_grad_()
+        for i, name in enumerate(("the rate", "the information", "the KL of the aggregate")):
+            value, truth = answer(A, cov, C)[i], _information(A, cov, C)[i]
+            if not isinstance(value, Tensor):
+                raise Mistake(
+                    f"The numbers are right, but {name} is a Python number: return tensors, with torch's functions, "
+                    "without math.log, float or .item()."
+                )
+            for right, grad in zip(gradients(truth, A, cov), gradients(value, A, cov), strict=True):
+                if grad is None or not _same_slope(grad, right):
+                    raise Mistake(
+                        f"The numbers are right, but no true gradient of {name} comes back, and the notebook takes it: "
+                        "stay with torch's functions, without math.log, float, .item() or .detach()."
+                    )
     return "The rate is information plus what does not fit the prior."
+
+
+def _same_slope(grad: Tensor, right: Tensor) -> bool:
+    """Whether two gradients are the same; of a symmetric matrix only the symmetric part counts."""
+    if grad.shape[0] == grad.shape[1]:
+        grad, right = grad + grad.mT, right + right.mT
+    return same(grad, right)
+
+
+def _coding(rng: torch.Generator, _: int, dim: int, latent: int) -> tuple[Tensor, Tensor, Tensor]:
+    """A, cov, C for 02.d."""
+    A = torch.randn(latent, dim, generator=rng).double()
+    return A, covariance(latent, rng), covariance(dim, rng)
+
+
+def _information(A: Tensor, cov: Tensor, C: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rate, information, KL of the aggregate; I from the joint Gaussian of (x, z), a KL to the product of its parts."""
+    zero, spread = torch.zeros(len(cov)).double(), A @ C @ A.T + cov
+    standard = MultivariateNormal(zero, torch.eye(len(cov)).double())
+    aggregate_kl = kl_divergence(MultivariateNormal(zero, spread), standard)
+    top, bottom = torch.cat([C, C @ A.T], 1), torch.cat([A @ C, spread], 1)
+    both = torch.cat([torch.zeros(len(C)).double(), zero])
+    joint = MultivariateNormal(both, torch.cat([top, bottom]))
+    information = kl_divergence(joint, MultivariateNormal(both, torch.block_diag(C, spread)))
+    return information + aggregate_kl, information, aggregate_kl

@@ -259,7 +259,7 @@ def nll_from_log_weights(answer: Callable) -> str:
             (-log_p.exp().mean(), "The logarithm is missing: this is -p(x)."),
         ])
     low = torch.tensor([[-900.0], [-902.0], [-901.0]])  # exp of these is 0, even in float64
-    wide = 5000 * torch.randn(7, 3, generator=torch.Generator().manual_seed(9)).sort().values
+    wide = -5000 * torch.rand(7, 3, generator=torch.Generator().manual_seed(9)).sort().values
     shifted = [low, *(log_w - torch.linspace(100, 900, log_w.shape[1]) for log_w in [*cases, wide])]
     judged = []
     for log_w in shifted:
@@ -292,10 +292,10 @@ def entropy_floor(answer: Callable) -> str:
     for x in cases:
         entropy = Bernoulli(probs=x).entropy()
         truth, cross = entropy.sum(-1), F.binary_cross_entropy
-        average = x.mean(-1, keepdim=True).expand_as(x)
+        average, off = x.mean(-1, keepdim=True).expand_as(x), (x - x.round()).abs()
         rounded = (
             "The prediction is rounded to 0 or 1. A grey pixel is sometimes the other, and then that prediction is "
-            "infinitely wrong (cut off at 100 nats here)."
+            "infinitely wrong (cut off here)."
         )
         half = "Half of it is missing: a pixel is ink with probability x and paper with 1 - x."
         compare(answer(x), truth, [
@@ -319,8 +319,8 @@ def entropy_floor(answer: Callable) -> str:
              "This is the cross-entropy of a decoder that says 1/2 everywhere, the largest floor there is. Which "
              "prediction is best for a pixel of grey level x?"),
             (cross(x.round(), x, reduction="none").sum(-1), rounded),
-            *((cross(x.round().clamp(eps, 1 - eps), x, reduction="none").sum(-1), rounded)
-              for eps in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)),
+            *((-(off * math.log(eps) + (1 - off) * math.log1p(-eps)).sum(-1), rounded)
+              for eps in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)),
             (F.binary_cross_entropy_with_logits(x.round(), x, reduction="none").sum(-1),
              "The prediction is sigmoid(x.round()). A grey level is a probability already: do not round it, and it is "
              "no logit."),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from .checking import Mistake, checker, compare
+from .checking import Mistake, checker, compare, gradients
 
 
 def _images(seed: int, batch: int, pixels: int, size: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -33,7 +33,11 @@ def _gaussian_cases() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
 @checker("05.a")
 def gaussian_log_likelihood(answer: Callable) -> str:
     """answer(x, mean, sigma): x and mean `[B, D]`, sigma `[]` -> log N(x; mean, sigma^2 I) `[B]`, in nats."""
-    for x, mean, sigma in _gaussian_cases():
+    results = []
+    for x, *inputs in _gaussian_cases():
+        got = answer(x, *[t.requires_grad_() for t in inputs])
+        results.append((got, x, inputs))
+        mean, sigma = (t.detach() for t in inputs)
         batch, pixels = x.shape
         per_pixel = Normal(mean, sigma).log_prob(x)
         truth = per_pixel.sum(-1)
@@ -96,7 +100,16 @@ def gaussian_log_likelihood(answer: Callable) -> str:
             ((-constant - log_sigma) * 784 / pixels - error,
              "D is 784 here, the notebook's. It is x.shape[1], the pixels of the x that you are given."),
         ]
-        compare(answer(x, mean, sigma), truth, wrong)
+        compare(got, truth, wrong, name="log p(x|z)")
+    for got, x, inputs in results:
+        right = gradients(Normal(*inputs).log_prob(x), *inputs)
+        for name, gradient, wanted in zip(("mean", "sigma"), gradients(got, *inputs), right, strict=True):
+            if gradient is None or not torch.allclose(gradient, wanted, rtol=0.01):
+                part = "no gradient" if gradient is None else "only a part of the gradient"
+                raise Mistake(
+                    f"The values are right, but {part} reaches {name}. math.log(sigma), .item(), .detach() and "
+                    "torch.no_grad() cut it off: stay with torch's functions, torch.log(sigma)."
+                )
     return (
         "The first term never matters for training, the second as soon as sigma is fitted, and all of them "
         "for a number that you report."
@@ -113,6 +126,13 @@ def silent_sigma(answer: Callable) -> str:
         truth = (w * pixels / (2 * latents)).sqrt()
         wrong = [
             (truth**2, "This is sigma^2. Take the root."),
+            (truth * math.sqrt(784 / pixels), "D is 784 here, the notebook's. Use the one that you are given."),
+            (truth**2 * 784 / pixels,
+             "This is sigma^2, and D is 784 in it, the notebook's. Use the one that you are given, and take the root."),
+            (truth * math.sqrt(latents / 20), "L is 20 here, the notebook's. Use the one that you are given."),
+            (truth**2 * latents / 20,
+             "This is sigma^2, and L is 20 in it, the notebook's. Use the one that you are given, and take the root."),
+            (truth / math.sqrt(2), "The root ends too early: the 2 belongs under it as well."),
             (2 * truth**2, "This is 2 sigma^2: w D / L. Solve it for sigma."),
             ((truth / w) ** 2, "This is sigma^2, and the weight is upside down: it belongs above."),
             ((w * latents / 2).sqrt(), "D plays no part, and L is on the wrong side: each mean divides its term."),
@@ -137,7 +157,7 @@ def silent_sigma(answer: Callable) -> str:
             ((w * pixels / 2).sqrt() / latents, "The root ends too early: L belongs under it as well."),
             (truth * latents / pixels, "D and L are interchanged: which of the two means is over pixels?"),
         ]
-        compare(answer(w, pixels, latents), truth, wrong)
+        compare(answer(w, pixels, latents), truth, wrong, name="sigma")
     return "Averaging both terms is milder than averaging one, but still a choice that nobody made."
 
 
@@ -191,7 +211,7 @@ def optimal_log_var(answer: Callable) -> str:
             (mse.log2(), "A logarithm to base 2. Here log is the natural one."),
             (mse.log10(), "A logarithm to base 10. Here log is the natural one."),
         ]
-        compare(answer(x, mean), truth, wrong)
+        compare(answer(x, mean), truth, wrong, name="log sigma^2")
     if not isinstance(answer(x, mean), Tensor):
         raise Mistake("The number is right, but it is a Python number. Return a tensor: torch.log, not math.log.")
     return "The mean squared error is the variance: no search, no gradient."
@@ -229,11 +249,23 @@ def bits_per_dimension(answer: Callable) -> str:
             (truth + (math.log(256) - log_levels) / bit, "256 levels were assumed. Use `levels`."),
             (truth + (math.log(levels - 1) - log_levels) / bit,
              "The steps are 1 / levels here, not 1 / (levels - 1): after dequantisation every level has a width."),
-            (truth * pixels / 784, "D is 784 here, the notebook's. Use the one that you are given."),
+            (truth * pixels / 784, "D is 784 where you divide, the notebook's. Use the one that you are given."),
+            ((784 * log_levels - log_density) / (784 * bit),
+             "D is 784 here, the notebook's. Use the one that you are given, in both places."),
+            ((784 * log_levels - log_density) / (pixels * bit),
+             "D is 784 before log(levels), the notebook's. Use the one that you are given."),
+            ((pixels * log_levels / bit - log_density.log2()) / pixels,
+             "log_density is a logarithm already, and may be negative: torch.log2 of it is no bits. Nats become bits "
+             "by a division by log 2."),
+            (log_levels / bit - log_density.log2(),
+             "log_density is a logarithm already, and may be negative: torch.log2 of it is no bits. Nats become bits "
+             "by a division by log 2."),
+            (-log_density.log2() / pixels,
+             "log_density is a logarithm already: torch.log2 of it is no bits; and the levels are missing."),
             ((pixels * log_levels / bit - log_density) / (pixels * bit),
              "log(levels) is in bits already, and was divided by log 2 once more."),
             (log_levels / bit - log_density / pixels,
              "log_density is in nats still: divide it by log 2 as well, before it meets log2(levels)."),
         ]
-        compare(answer(log_density, pixels, levels), truth, wrong)
+        compare(answer(log_density, pixels, levels), truth, wrong, name="bits")
     return "A uniform density gets log2(levels), and every bit below is knowledge."

@@ -60,7 +60,7 @@ def prices(answer: Callable) -> str:
             (distortion + rate,
              "This is D + R of each model, the loss at a price of 1, `[M]`. A price is paid for a change: there are "
              "M - 1."),
-            *[(got, "You return M numbers: M models have M - 1 steps, each with one price, `[M - 1]`.")] * one_per_model,
+            *[(got, "You return M numbers: M models have M - 1 steps, each with one price.")] * one_per_model,
         ])
     return "For optimal models, each lies between the two betas."
 
@@ -262,7 +262,7 @@ def log_aggregate_density(answer: Callable) -> str:
             (torch.log(own * (n - 1) / n + others / (n * (size - 1))),
              "Your own image stands for all the others, and the others for one image."),
             ((copied.log() + first).logsumexp(1),
-             "This is the widely copied fill: 1 / N stands in the first column, not on the diagonal."),
+             "This is the published fill: 1 / N stands in the first column, not on the diagonal."),
             (truth + math.log(n), "This is N times the density: both terms have a 1 / N."),
             (torch.log(own + others * (n - 1) / (n * (size - 1))),
              "Your own image weighs 1. It is one of the N: 1 / N."),

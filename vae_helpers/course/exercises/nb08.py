@@ -14,7 +14,7 @@ from .diagnosis import same
 @checker("08.a")
 def slerp(answer: Callable) -> str:
     """answer(a, b, t): codes `[B, L]` and a number in [0, 1] -> the point on the arc from a to b, `[B, L]`."""
-    cases = [(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 4.0]]), 0.25)]
+    cases = [(torch.tensor([[3.0, 0.0]]), torch.tensor([[3.0, 4.0]]), 0.25)]
     for seed, (b, dim, t) in enumerate(((3, 2, 0.5), (5, 4, 0.3), (1, 20, 0.8), (2, 3, 0.0), (2, 3, 1.0))):
         rng = torch.Generator().manual_seed(seed)
         cases.append((2 * torch.randn(b, dim, generator=rng), 1.5 * torch.randn(b, dim, generator=rng), t))
@@ -28,13 +28,12 @@ def slerp(answer: Callable) -> str:
         raw = torch.acos((x * y).sum(1, keepdim=True))
         length_a, length_b = x.norm(dim=1, keepdim=True), y.norm(dim=1, keepdim=True)
         compare(answer(a, b, t), truth.float(), [
-            (arc(y, x, t, w).float(), "The ends have changed places: at t = 0 it must be a, and at t = 1 it must be b."),
+            (arc(y, x, t, w).float(), "The ends have changed places: at t = 0 it must be a, and at t = 1 b."),
             (line.float(), "This is the straight line. Half way it loses half of |z|^2; the arc does not."),
             (line / line.norm(dim=1, keepdim=True),
              "This is the straight line, scaled to length 1. Codes have a length of their own, near sqrt(L)."),
             (line / line.norm(dim=1, keepdim=True) * length_a,
-             "This is the straight line, scaled to the length of a. Its steps are uneven in angle, and b is not reached "
-             "if it has another length."),
+             "This is the straight line, scaled to the length of a: uneven steps in angle, and b may not be reached."),
             (line / line.norm(dim=1, keepdim=True) * ((1 - t) * length_a + t * length_b),
              "This is the straight line with its length mended: the steps are uneven in angle. Use the two sines."),
             (arc(x, y, t, raw).float(),
@@ -55,7 +54,8 @@ def slerp(answer: Callable) -> str:
         raise Mistake("Right for different codes, but not a number if both are the same: there the angle is 0, or acos "
                       "is asked for a little more than 1. What is the arc then?")  # fmt: skip
     compare(got, a)
-    compare(answer(a, 2 * a, 0.5), 1.5 * a, [(a, "For codes in one direction the way from a to b is the straight line.")])
+    compare(answer(a, 2 * a, 0.5), 1.5 * a, [
+        (a, "For codes in one direction the way from a to b is the straight line.")])  # fmt: skip
     return "Half way between two codes of equal length and at a right angle |z|^2 is kept, where the line halves it."
 
 
@@ -90,7 +90,7 @@ def directions(answer: Callable) -> str:
              "One factor at a time: a factor that goes along with it is counted as its effect. Take all into one "
              "regression."),
             (means.float(),
-             "These are differences of means, above and below the average. They carry what goes along with the factor."),
+             "These are differences of means, above and below average. They carry what goes along with the factor."),
             (back.float(),
              "This regresses the factors on the codes. Wanted is how the *code* changes with a factor."),
             (torch.linalg.pinv(torch.linalg.lstsq(zc, fc).solution).float(),
@@ -112,20 +112,24 @@ def directions(answer: Callable) -> str:
 
 @checker("08.c")
 def nearest_centroid(answer: Callable) -> str:
-    """answer(codes, labels, new_codes): `[N, L]`, `[N]`, `[M, L]` -> the class of each new code, `[M]`, whole numbers."""
+    """answer(codes, labels, new_codes): `[N, L]`, `[N]`, `[M, L]` -> the class of each new code, `[M]`."""
     cases = []
     for seed, (n, dim, classes, m) in enumerate(((6, 1, 2, 4), (30, 3, 4, 60), (40, 2, 10, 80), (60, 6, 3, 90))):
         rng = torch.Generator().manual_seed(seed)
-        scales = 10.0 ** torch.linspace(-1, 1, dim)
+        scales = 10.0 ** torch.linspace(-0.5, 0.5, dim)
         labels = torch.cat([torch.arange(classes), torch.randint(classes, (n - classes,), generator=rng)])
         # Two of each at least, and classes of different sizes
         labels = torch.cat([labels, torch.arange(classes)])
         centres = torch.randn(classes, dim, generator=rng)
-        codes = (centres[labels] + 0.8 * torch.randn(len(labels), dim, generator=rng)) * scales + 3
+        codes = (centres[labels] + 0.8 * torch.randn(len(labels), dim, generator=rng)) * scales + 0.3
         new = (centres[torch.randint(classes, (m,), generator=rng)] + 1.2 * torch.randn(m, dim, generator=rng)) * scales
         # New codes are spread otherwise: a scale taken from them shows
         new[:, 0] = 8 * new[:, 0]
-        cases.append((codes, labels, new + 3))
+        new = new + 0.3
+        # No ties: rounding must not decide
+        spread = torch.stack([codes[labels == k].mean(0) for k in range(classes)]) / codes.std(0)
+        two = torch.cdist(new.double() / codes.std(0).double(), spread.double()).topk(2, largest=False).values
+        cases.append((codes, labels, new[two[:, 1] - two[:, 0] > 0.02]))
     for codes, labels, new in cases:
         z, x, classes = codes.double(), new.double(), int(labels.max()) + 1
 
@@ -147,13 +151,13 @@ def nearest_centroid(answer: Callable) -> str:
             (nearest(x.std(0)).double(),
              "The scale is that of the new codes. That is leakage: take it from the labelled codes."),
             ((own_b[:, None] - own_c).square().sum(-1).argmin(1).double(),
-             "The new codes are standardised by their own mean and spread. That is leakage: an answer for one code would "
-             "depend on which others come with it."),
+             "The new codes are standardised by their own mean and spread. That is leakage: the answer for one code "
+             "would depend on which others come with it."),
             (nearest(torch.ones(z.shape[1]).double()).double(),
-             "Nothing is scaled: dimensions of large numbers decide alone. Divide by the standard deviation."),
+             "Nothing is scaled, or all dimensions by one number: those of large numbers decide alone. Each has a "
+             "standard deviation of its own, `std(dim=0)`."),
             (nearest(z.var(0)).double(), "It is divided by the variance. Divide by the standard deviation."),
             (nearest(1 / z.std(0)).double(), "It is multiplied by the standard deviation. Divide by it."),
-            (nearest(z.std()).double(), "All dimensions share one scale. Each has its own: `std(dim=0)`."),
             (distance.argmax(1).double(), "This is the class of the farthest centroid."),
             (labels[((x[:, None] - z) / z.std(0)).square().sum(-1).argmin(1)].double(),
              "This is the class of the nearest code, 1-NN. Average the codes of each class first."),
@@ -167,8 +171,8 @@ def nearest_centroid(answer: Callable) -> str:
         ])
     for codes, labels, new in cases:
         if not same(answer(codes, labels, new[:1]).double(), answer(codes, labels, new)[:1].double()):
-            raise Mistake("The answer for a code changes when the others are taken away. That is leakage: use numbers of "
-                          "the labelled codes only.")  # fmt: skip
+            raise Mistake("The answer for a code changes when the others are taken away. That is leakage: use numbers "
+                          "of the labelled codes only.")  # fmt: skip
     return "Each new code is judged alone, with numbers that were there before it came."
 
 
@@ -207,7 +211,7 @@ def unlabelled_bound(answer: Callable) -> str:
     bounds, sure = torch.tensor([[-90.0, -95.0, -99.0]]), torch.tensor([[300.0, 0.0, -300.0]])
     got = answer(bounds, torch.full((3,), -math.log(3)), sure)
     if not isinstance(got, Tensor) or not torch.isfinite(got).all():
-        raise Mistake("Right for moderate logits, but not a number where q(y|x) is sure: 0 * log(0). Which function gives "
-                      "log q without going through q?")  # fmt: skip
+        raise Mistake("Right for moderate logits, but not a number where q(y|x) is sure: 0 * log(0). Which function "
+                      "gives log q without going through q?")  # fmt: skip
     compare(got, torch.tensor([-90 - math.log(3)]))
     return "It is at most log p(x), and equal where q(y|x) is the true posterior of the label and each L is log p(x|y)."

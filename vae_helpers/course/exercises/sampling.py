@@ -141,6 +141,11 @@ def _check_scale(z: Tensor, mu: Tensor, sigma: Tensor, log_var: Tensor) -> None:
     ):
         if (spread / scale - 1).abs().max() < 0.015 and (scale / sigma - 1).abs().max() > 0.05:
             raise Mistake(message)
+    centre = z.mean(0)
+    if ((spread - (0.5 * mu).exp()).abs() < 0.015 * spread).all() and ((centre - log_var).abs() < 0.03 * spread).all():
+        raise Mistake("mu and log_var are exchanged: the mean of the samples is log_var.")
+    if ((spread / sigma - 12**-0.5).abs() < 0.005).all() and ((centre - mu) / sigma - 0.5).abs().max() < 0.005:
+        raise Mistake("The noise is uniform on (0, 1), as torch.rand draws it: torch.randn is the Gaussian one.")
     ratio = spread / sigma
     together, error = ratio.square().mean().sqrt(), (2 * n) ** -0.5
     if ((ratio - 1).abs() > LIMIT * error).any() or (together - 1).abs() > LIMIT * error / ratio.numel() ** 0.5:

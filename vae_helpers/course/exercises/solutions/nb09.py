@@ -5,7 +5,7 @@ import torch
 
 def auroc(normal, odd):
     # All pairs at once, [M, N]
-    wins = (odd[:, None] > normal).double() + 0.5 * (odd[:, None] == normal).double()
+    wins = (odd[:, None] > normal).float() + 0.5 * (odd[:, None] == normal).float()
     return wins.mean()
 
 

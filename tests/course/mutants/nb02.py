@@ -296,7 +296,7 @@ MUTANTS = {
         (changed(information, 2, torch.detach), "no true gradient of the KL of the aggregate"),
         (
             rated(lambda A, S, C: torch.logdet(S) / 2 - math.log(torch.linalg.det(S).item()) / 2),
-            "no true gradient of the rate comes",
+            "no true gradient of the rate",
         ),
         (lambda A, cov, C: (*information(A, cov, C)[:2], information(A, cov, 0 * C)[0]), "at x = 0"),
         (

@@ -15,7 +15,7 @@ import vae_helpers
 from vae_helpers.files import ROOT
 
 NAMES = [module.name for module in pkgutil.walk_packages(vae_helpers.__path__, "vae_helpers.")]
-NAMES = [name for name in NAMES if not re.search(r"exercises\.(solutions\.)?nb\d\d(_\w+)?$", name)]  # a form of their own
+NAMES = [name for name in NAMES if not re.search(r"exercises\.(solutions\.)?nb\d\d(_\w+)?$", name)]  # of other form
 MODULES = {name.removeprefix("vae_helpers."): import_module(name) for name in NAMES}
 FUNCTIONS = {
     f"{place}.{name}": function

@@ -24,7 +24,7 @@ _HOMES = {
     "training.long_run": "LongRun",
     "training.loop": "NonFiniteLoss TrainingInterrupted fit",
     "training.sweep": "fit_sweep",
-    "measures.ais": "ais_log_weights",
+    "measures.ais": "Annealed ais_log_weights hmc_step temperatures",
     "measures.disentanglement.dci": "dci",
     "measures.disentanglement.factor_vae": "factor_vae_score",
     "measures.disentanglement.mig": "mig mutual_information",

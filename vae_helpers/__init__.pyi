@@ -22,7 +22,12 @@ from .training.lbfgs import maximise as maximise
 from .training.long_run import LongRun as LongRun
 from .training.loop import NonFiniteLoss as NonFiniteLoss, TrainingInterrupted as TrainingInterrupted, fit as fit
 from .training.sweep import fit_sweep as fit_sweep
-from .measures.ais import ais_log_weights as ais_log_weights
+from .measures.ais import (
+    Annealed as Annealed,
+    ais_log_weights as ais_log_weights,
+    hmc_step as hmc_step,
+    temperatures as temperatures,
+)
 from .measures.disentanglement.dci import dci as dci
 from .measures.disentanglement.factor_vae import factor_vae_score as factor_vae_score
 from .measures.disentanglement.mig import mig as mig, mutual_information as mutual_information

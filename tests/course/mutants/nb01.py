@@ -121,7 +121,10 @@ MUTANTS = {
         (lambda a, c, K: expected_log(a, c, K, lambda K, j: 1 / (K + 1)), "equally probable"),
         (lambda a, c, K: expected_log(a, c, K, lambda K, j: 2.0**-K), "of *one* outcome"),
         (lambda a, c, K: expected_log(a, c, K, lambda K, j: math.comb(K, j) // 2**K), "always 0"),
-        (lambda a, c, K: sum(math.comb(K, j) / 2**K * math.log(j * a + (K - j) * c / K) for j in range(K + 1)), "brackets"),
+        (
+            lambda a, c, K: sum(math.comb(K, j) / 2**K * math.log(j * a + (K - j) * c / K) for j in range(K + 1)),
+            "brackets",
+        ),
         (lambda a, c, K: sampled(a, c, K, torch.Generator().manual_seed(1)), "Near, but not exact"),
         (lambda a, c, K: expected_log(a, c, K, math.comb), "do not add up to 1"),
         (lambda a, c, K: expected_log(a, c, K) + math.log(K), "the sum of the weights"),

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.distributions import Kumaraswamy
 
-from . import nb03_further  # noqa: F401
 from .checking import Mistake, checker, compare, gradients, same
 from .sampling import check_form, check_independent, check_path, check_scale_and_family
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from . import nb01_further  # noqa: F401  (registers 01.c)
 from .checking import Mistake, checker, compare, unpack
 from .diagnosis import same
 

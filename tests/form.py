@@ -117,7 +117,7 @@ def paths_text(notebooks: dict[str, dict]) -> str:
     return (
         "| path | what to read | reading and exercises |\n|---|---|---|\n"
         f"| an evening | 00 and the core of 04: a VAE that works, and what its numbers mean | {hours[0]} |\n"
-        f"| a long weekend | the core of every notebook, in order | {hours[1]} |\n"
+        f"| two weekends | the core of every notebook, in order | {hours[1]} |\n"
         f"| a term | everything, two or three sessions a notebook | {hours[2]} |"
     )
 

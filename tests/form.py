@@ -22,9 +22,8 @@ PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FURTHER = re.compile(r"^#{2,4} Further: ")
 DISPLAYED = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 
-# Minutes a word, a line of code, a formula in the text, a line of a displayed formula. Fitted to what readers of
-# the first form took (shared/readings): 00 30 minutes, 01 255, 02 390, 03 270, 04 112, 05 180, 06 195, 07 225.
-# With their exercises (half as long again as they promised) it gives 26, 231, 356, 257, 133, 169, 207, 218.
+# Minutes a word, a line of code, a formula in the text, a line of a displayed formula. Fitted to what readers took:
+# eight of the first form (shared/readings), and four of the second, whose cores took them longer than a first fit said.
 RATES = {"words": 1 / 95, "code": 0.12, "formulas": 0.06, "displayed": 5.5}
 
 

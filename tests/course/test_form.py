@@ -75,15 +75,23 @@ def test_times_solutions_and_paths_are_up_to_date():
 
 
 def test_times_agree_with_what_readers_took():
-    """Words, lines of code, formulas, lines of displayed formulas and exercise minutes of the first form."""
-    first_form = [  # 00 to 07; and the minutes that readers took
-        (1369, 81, 22, 0, 5, 30), (4475, 512, 191, 12, 50, 255), (4633, 563, 287, 26, 70, 390),
-        (4299, 632, 308, 14, 50, 270), (3196, 316, 100, 3, 40, 112), (4347, 511, 188, 8, 25, 180),
-        (6226, 660, 210, 6, 40, 195), (5369, 522, 337, 7, 50, 225),
+    """Words, lines of code, formulas, lines of displayed formulas and exercise minutes, and what a reader took.
+
+    Readers differ: two of notebook 04 by 60 %. So the median must be right, and each within a half.
+    """
+    counts = [  # 00 to 07 in their first form, with exercises that took half as long again as they promised
+        (1369, 81, 22, 0, 7.5, 30), (4475, 512, 191, 12, 75, 255), (4633, 563, 287, 26, 105, 390),
+        (4299, 632, 308, 14, 75, 270), (3196, 316, 100, 3, 60, 112), (4347, 511, 188, 8, 37.5, 180),
+        (6226, 660, 210, 6, 60, 195), (5369, 522, 337, 7, 75, 225),
+        # the cores of 04, 02, 05, 06 in their second form, as first read
+        (3083, 262, 91, 1, 65, 185), (2950, 364, 186, 2, 50, 170), (3198, 290, 153, 2, 45, 149),
+        (3324, 368, 97, 1, 40, 130),
     ]  # fmt: skip
-    for *counts, exercises, took in first_form:
-        estimate = sum(n * rate for n, rate in zip(counts, form.RATES.values(), strict=True)) + 1.5 * exercises
-        assert 0.8 <= estimate / took <= 1.25
+    ratios = []
+    for *parts, exercises, took in counts:
+        estimate = sum(n * rate for n, rate in zip(parts, form.RATES.values(), strict=True)) + exercises
+        ratios.append(estimate / took)
+    assert 0.9 <= sorted(ratios)[len(ratios) // 2] <= 1.1 and 0.7 <= min(ratios) and max(ratios) <= 1.5
 
 
 @each

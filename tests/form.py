@@ -109,7 +109,7 @@ def solution_text(id: str) -> str:
 def paths_text(notebooks: dict[str, dict]) -> str:
     """The three ways through the course, with hours."""
     all_times = {name[:2]: times(notebook["cells"]) for name, notebook in notebooks.items()}
-    evening = sum(all_times[number][1] for number in ("00",)) + all_times["04"][0]
+    evening = all_times["00"][1] + all_times["04"][0]
     weekend = sum(core for core, *_ in all_times.values())
     term = sum(everything for _, everything, _ in all_times.values())
     hours = [f"{round(total / 30) / 2:g} hours" for total in (evening, weekend, term)]
@@ -144,12 +144,11 @@ def solve(cells: list[dict], which: Callable[[str], bool] = lambda id: True) -> 
                 cell["source"] = inspect.getsource(answer)
 
 
-def between(text: str, mark: str, new: str) -> str:
-    """The text with what stands between `<!-- mark: begin -->` and its end replaced."""
-    pattern = rf"(<!-- {mark}: begin -->\n)(.*?)(\n<!-- {mark}: end -->)"
-    if not re.search(pattern, text, flags=re.DOTALL):
-        raise ValueError(f"there is no <!-- {mark}: begin --> ... <!-- {mark}: end -->")
-    return re.sub(pattern, lambda found: found[1] + new + found[3], text, flags=re.DOTALL)
+def with_table(readme: str, name: str, text: str) -> str:
+    """The README with the text between the two marks of that name."""
+    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
+    before, rest = readme.split(begin)
+    return before + begin + text + end + rest.split(end)[1]
 
 
 def written(notebooks: dict[str, dict], readme: str) -> tuple[dict[str, dict], str]:
@@ -165,8 +164,8 @@ def written(notebooks: dict[str, dict], readme: str) -> tuple[dict[str, dict], s
                 set_source(cell, solution_text(id))
             if "paths" in tags(cell):
                 set_source(cell, paths_text(notebooks))
-    readme = between(readme, "notebooks", readme_rows(notebooks))
-    return new, between(readme, "paths", paths_text(notebooks))
+    readme = with_table(readme, "notebooks", readme_rows(notebooks) + "\n")
+    return new, with_table(readme, "paths", paths_text(notebooks) + "\n")
 
 
 def set_source(cell: dict, text: str) -> None:

@@ -17,7 +17,9 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from .training import RESULTS, ROOT, machine, measured_on, with_table
+from tests.form import with_table
+
+from .training import RESULTS, ROOT, machine, measured_on
 
 STORED = RESULTS / "course.json"
 

@@ -37,6 +37,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST, VisionDataset
 from torchvision.transforms import ToTensor
 
+from tests.form import with_table
 from vae_helpers import (
     BLUE,
     ORANGE,
@@ -455,13 +456,6 @@ def measured_on(report: dict) -> str:
     where = on["processor"] if on["accelerator"] == "none" else on["accelerator"]
     versions = f"{on['threads']} threads, torch {on['torch']}, Python {on['python']}"
     return f"Measured on {on['date']}: {where}, {versions}; data: {report['data']}.\n"
-
-
-def with_table(readme: str, name: str, text: str) -> str:
-    """The README with the text between the two marks of that name."""
-    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
-    before, rest = readme.split(begin)
-    return before + begin + text + end + rest.split(end)[1]
 
 
 def machine() -> dict[str, str]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from vae_helpers import ClaimFailed, check, claim, verify
 from vae_helpers.course import claims
+from vae_helpers.course.exercises import checking
 from vae_helpers.course.exercises.solutions import SOLUTIONS
 from vae_helpers.data.images import Images
 
@@ -123,7 +124,8 @@ def test_checks_that_are_badly_put():
         verify("of rows", ("a", 1, "==", 1))
 
 
-def test_a_failing_claim_names_seed_data_settings_and_own_functions():
+def test_a_failing_claim_names_seed_data_settings_and_own_functions(monkeypatch):
+    monkeypatch.setattr(checking, "ACCEPTED", set())  # whatever other tests have solved
     images = torch.zeros(1, 1, 2, 2)
     notebook = {
         "claim": claim, "__name__": "__main__", "SEED": 7, "RECIPE": {"epochs": 3}, "x": 3, "TABLE": torch.zeros(2),

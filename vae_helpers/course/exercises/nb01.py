@@ -6,8 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .checking import Mistake, checker, compare, unpack
-from .diagnosis import same
+from .checking import Mistake, checker, compare, same, unpack
 
 SIZES = ((5, 3), (2, 1), (40, 2), (1, 4))
 

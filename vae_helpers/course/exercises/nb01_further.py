@@ -6,8 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .checking import Mistake, checker, compare
-from .diagnosis import same
+from .checking import Mistake, checker, compare, same
 
 
 @checker("01.c")

@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from .checking import Mistake, checker, compare, gradients
-from .diagnosis import same
+from .checking import Mistake, checker, compare, gradients, same
 
 AS_PROBABILITIES = (
     "The logits were taken for probabilities, but a logit can be any number. Which function makes a probability of it?"

@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch.distributions import Bernoulli
 
-from .checking import Mistake, checker, compare
-from .diagnosis import same
+from .checking import Mistake, checker, compare, same
 
 
 @checker("04.c")

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
-from .checking import Mistake, checker, compare
-from .diagnosis import same
+from .checking import Mistake, checker, compare, same
 
 
 @checker("08.a")

@@ -44,12 +44,19 @@ from .measures.marginal_likelihood import (
     importance_nll as importance_nll,
 )
 from .measures.rate_terms import rate_terms as rate_terms
+from .objectives.codes import code_bound as code_bound, vq_objective as vq_objective
 from .objectives.elbo import ELBO as ELBO, elbo as elbo, free_bits as free_bits
 from .objectives.importance import (
     dreg_bound as dreg_bound,
     iwae_bound as iwae_bound,
     log_weights as log_weights,
     stl_bound as stl_bound,
+)
+from .objectives.layers import (
+    balanced_elbo as balanced_elbo,
+    layer_elbo as layer_elbo,
+    layer_free_bits as layer_free_bits,
+    layer_kls as layer_kls,
 )
 from .objectives.total_correlation import (
     beta_tc as beta_tc,
@@ -61,6 +68,26 @@ from .models.densities import (
     gaussian_log_prob as gaussian_log_prob,
     kl_to_standard_normal as kl_to_standard_normal,
 )
+from .models.flows.affine import Affine as Affine
+from .models.flows.autoregressive import AffineAutoregressive as AffineAutoregressive
+from .models.flows.coupling import AffineCoupling as AffineCoupling
+from .models.flows.distribution import Flow as Flow
+from .models.flows.linear import LinearAutoregressive as LinearAutoregressive
+from .models.flows.modules import (
+    ContextEncoder as ContextEncoder,
+    FlowPosterior as FlowPosterior,
+    FlowPrior as FlowPrior,
+)
+from .models.flows.permutation import Permutation as Permutation
+from .models.flows.transform import Chain as Chain, Inverse as Inverse, Transform as Transform
+from .models.hierarchy.inference import (
+    BottomUp as BottomUp,
+    Ladder as Ladder,
+    Residual as Residual,
+    precision_weighted as precision_weighted,
+)
+from .models.hierarchy.model import HierarchicalVAE as HierarchicalVAE
+from .models.hierarchy.networks import LayerPrior as LayerPrior, layer_mlp as layer_mlp
 from .models.likelihoods import (
     Bernoulli as Bernoulli,
     ContinuousBernoulli as ContinuousBernoulli,
@@ -75,6 +102,12 @@ from .models.networks import (
     mlp as mlp,
 )
 from .models.ppca import PPCA as PPCA
+from .models.quantised.code_prior import CodePrior as CodePrior, MaskedConv2d as MaskedConv2d
+from .models.quantised.codebook import Codebook as Codebook
+from .models.quantised.finite_scalars import FiniteScalars as FiniteScalars
+from .models.quantised.gradients import rotate as rotate, straight_through as straight_through
+from .models.quantised.networks import MapDecoder as MapDecoder, MapEncoder as MapEncoder
+from .models.quantised.vqvae import VQVAE as VQVAE
 from .models.vae import VAE as VAE, start_at_mean as start_at_mean
 from .data.images import Images as Images, load_images as load_images
 from .data.sprites import draw_sprites as draw_sprites, sprites as sprites

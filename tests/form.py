@@ -107,17 +107,19 @@ def solution_text(id: str) -> str:
 
 
 def paths_text(notebooks: dict[str, dict]) -> str:
-    """The three ways through the course, with hours."""
+    """The ways through the course, with hours."""
     all_times = {name[:2]: times(notebook["cells"]) for name, notebook in notebooks.items()}
     evening = all_times["00"][1] + all_times["04"][0]
-    weekend = sum(core for core, *_ in all_times.values())
+    foundations = sum(core for number, (core, *_) in all_times.items() if number <= "07")
+    cores = sum(core for core, *_ in all_times.values())
     term = sum(everything for _, everything, _ in all_times.values())
-    hours = [f"{round(total / 30) / 2:g} hours" for total in (evening, weekend, term)]
+    hours = [f"{round(total / 30) / 2:g} hours" for total in (evening, foundations, cores, term)]
     return (
         "| path | what to read | reading and exercises |\n|---|---|---|\n"
         f"| an evening | 00 and the core of 04: a VAE that works, and what its numbers mean | {hours[0]} |\n"
-        f"| two weekends | the core of every notebook, in order | {hours[1]} |\n"
-        f"| a term | everything, two or three sessions a notebook | {hours[2]} |"
+        f"| two weekends | the core of 00 to 07: what a VAE is, and how it is judged | {hours[1]} |\n"
+        f"| three weekends | the core of every notebook, in order | {hours[2]} |\n"
+        f"| a term | everything, two or three sessions a notebook | {hours[3]} |"
     )
 
 

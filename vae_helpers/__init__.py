@@ -48,7 +48,7 @@ _HOMES = {
     "models.flows.transform": "Chain Inverse Transform",
     "models.hierarchy.inference": "BottomUp Ladder Residual precision_weighted",
     "models.hierarchy.model": "HierarchicalVAE",
-    "models.hierarchy.networks": "LayerPrior layer_mlp",
+    "models.hierarchy.networks": "BatchNorm LayerPrior layer_mlp",
     "models.likelihoods": "Bernoulli ContinuousBernoulli Gaussian Likelihood",
     "models.networks": "ConvDecoder ConvEncoder MLPDecoder MLPEncoder mlp",
     "models.ppca": "PPCA",

@@ -87,7 +87,7 @@ from .models.hierarchy.inference import (
     precision_weighted as precision_weighted,
 )
 from .models.hierarchy.model import HierarchicalVAE as HierarchicalVAE
-from .models.hierarchy.networks import LayerPrior as LayerPrior, layer_mlp as layer_mlp
+from .models.hierarchy.networks import BatchNorm as BatchNorm, LayerPrior as LayerPrior, layer_mlp as layer_mlp
 from .models.likelihoods import (
     Bernoulli as Bernoulli,
     ContinuousBernoulli as ContinuousBernoulli,

@@ -22,14 +22,14 @@ def affine_of(m, s):
 
 def autoregressive_of(step, h):
     """zuko's autoregressive transform with the network of ours."""
-    return zuko.transforms.AutoregressiveTransform(lambda z: affine_of(*step._shift_and_log_scale(z, h)), passes=D)
+    return zuko.transforms.AutoregressiveTransform(lambda z: affine_of(*step.shift_and_log_scale(z, h)), passes=D)
 
 
 def coupling_of(step, h):
     """zuko's coupling with the network of ours."""
     kept = torch.arange(D) < D // 2
     return zuko.transforms.CouplingTransform(
-        lambda a: affine_of(*step._shift_and_log_scale(a, h)), ~kept if step.flip else kept
+        lambda a: affine_of(*step.shift_and_log_scale(a, h)), ~kept if step.flip else kept
     )
 
 

@@ -18,6 +18,9 @@ from . import (  # noqa: F401
     nb07,
     nb08,
     nb09,
+    nb10,
+    nb11,
+    nb12,
 )
 from .checking import Mistake, check
 

@@ -39,15 +39,15 @@ class AffineAutoregressive(Transform):
         super().__init__()
         self.gated, self.network = gated, made(dim, 2, hidden, context)
 
-    def _shift_and_log_scale(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Shift and log-scale of every entry, `[..., D]` each."""
+    def shift_and_log_scale(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """m and s of every entry, `[..., D]` each, from the entries before it. With a gate, m is (1 - g) m."""
         m, a = self.network(z, context).chunk(2, dim=-1)
         if not self.gated:
             return m, bounded(a)
         return torch.sigmoid(-GATE - a) * m, logsigmoid(GATE + a)  # 1 - g = sigmoid of minus its logit
 
     def forward_and_log_det(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        m, s = self._shift_and_log_scale(z, context)
+        m, s = self.shift_and_log_scale(z, context)
         return m + torch.exp(s) * z, s.sum(-1)
 
     def inverse_and_log_det(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -55,7 +55,7 @@ class AffineAutoregressive(Transform):
         y = y.expand(*leading, y.shape[-1])
         z = torch.zeros_like(y)
         for i in range(y.shape[-1]):  # the entries before i are right already, so m_i and s_i are
-            m, s = self._shift_and_log_scale(z, context)
+            m, s = self.shift_and_log_scale(z, context)
             right = (y[..., i] - m[..., i]) * torch.exp(-s[..., i])
             z = torch.cat([z[..., :i], right[..., None], z[..., i + 1 :]], dim=-1)
         return z, -s.sum(-1)

@@ -44,16 +44,17 @@ class AffineCoupling(Transform):
         a = a.expand(*b.shape[:-1], a.shape[-1])  # b may have met a context with more leading dimensions
         return torch.cat([b, a] if self.flip else [a, b], dim=-1)
 
-    def _shift_and_log_scale(self, a: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+    def shift_and_log_scale(self, a: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """m and s of the other part, `[..., size of b]` each, for a `[..., size of a]`."""
         m, s = self.network(a, context).chunk(2, dim=-1)
         return m, bounded(s)
 
     def forward_and_log_det(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         z_a, z_b = self._split(z)
-        m, s = self._shift_and_log_scale(z_a, context)
+        m, s = self.shift_and_log_scale(z_a, context)
         return self._join(z_a, m + torch.exp(s) * z_b), s.sum(-1)
 
     def inverse_and_log_det(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         y_a, y_b = self._split(y)
-        m, s = self._shift_and_log_scale(y_a, context)
+        m, s = self.shift_and_log_scale(y_a, context)
         return self._join(y_a, (y_b - m) * torch.exp(-s)), -s.sum(-1)

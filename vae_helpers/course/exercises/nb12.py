@@ -96,8 +96,11 @@ def straight_through(answer: Callable) -> str:
         raise Mistake("The value is right, but the gradient goes to the code, and none to z: detach the code instead.")
     if lost:
         raise Mistake("The value is right, but no gradient reaches z: the encoder would never learn.")
+    if leaks and all(torch.allclose(of_z, -weight) for weight, *_, (of_z, _) in found):
+        raise Mistake("The value is right, but z gets the gradient with a minus, and the code gets it with a plus: "
+                      "what is detached here should carry it, and what carries it should be detached.")
     if leaks:
-        raise Mistake("The value and the gradient of z are there, but a gradient reaches the code as well: detach it.")
+        raise Mistake("The value is right, but a gradient reaches the code (as well as z): detach it.")
     for weight, z, code, (of_z, _) in found:
         compare(of_z, weight, [
             (2 * weight, "The gradient reaches z twice."),

@@ -93,7 +93,8 @@ clean: ## remove .venv and caches; keep the downloaded data
 
 # Found, not imported: a tenth of a second. (pip does not notice that a package's folder is gone.)
 PACKAGES := torch torchvision numpy scipy matplotlib seaborn jupyterlab ipykernel ipywidgets tqdm \
-  sklearn constriction pip pytest xdist nbval nbconvert hypothesis ruff yaml
+  sklearn constriction pip pytest xdist nbval nbconvert hypothesis ruff yaml \
+  zuko vector_quantize_pytorch
 MISSING := { $(PY) -I -c 'from importlib.util import find_spec as find; \
   print(*[name for name in "$(PACKAGES)".split() if not getattr(find(name), "origin", None)])' 2>/dev/null || echo Python; }
 

@@ -269,7 +269,8 @@ def test_a_damaged_environment_is_made_anew(setup, damage):
 
 
 def test_what_is_imported_is_looked_for():
-    imports = {"pytest-xdist": "xdist", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+    imports = {"pytest-xdist": "xdist", "pyyaml": "yaml", "scikit-learn": "sklearn",
+               "vector-quantize-pytorch": "vector_quantize_pytorch"}  # fmt: skip
     wanted = {Requirement(line).name for line in EXTRAS["dev"] + PROJECT["dependencies"]} | {"ipykernel", "nbconvert"}
     assert {imports.get(name, name) for name in wanted} | {"pip"} == set(PACKAGES)
 

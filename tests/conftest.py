@@ -29,6 +29,17 @@ def seeded():
     seed_everything(0)
 
 
+class FromX(nn.Module):
+    """An encoder that returns whatever distribution `make` does."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.make = make
+
+    def forward(self, x):
+        return self.make(x)
+
+
 class ExactEncoder(nn.Module):
     """The exact posterior of a linear-Gaussian model whose loading matrix has orthogonal columns.
 

@@ -8,7 +8,7 @@ import torch
 from torch import distributions as td
 from torch import nn
 
-from tests.conftest import LinearDecoder
+from tests.conftest import FromX, LinearDecoder
 from vae_helpers import (
     PPCA,
     VAE,
@@ -32,17 +32,6 @@ from vae_helpers import (
 from vae_helpers.models.latent_distributions import kl_to_prior, latent_log_prob
 
 D, L, SIGMA = 5, 2, 0.6
-
-
-class FromX(nn.Module):
-    """An encoder that returns whatever distribution `make` does."""
-
-    def __init__(self, make):
-        super().__init__()
-        self.make = make
-
-    def forward(self, x):
-        return self.make(x)
 
 
 class Mixture(nn.Module):

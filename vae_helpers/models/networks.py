@@ -6,6 +6,7 @@ Decoders take z with any number of leading dimensions (`[K, B, L]` as well as `[
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from ..checks import check_shape, check_sizes
@@ -84,7 +85,7 @@ class ConvEncoder(nn.Module):
 
     def __init__(self, latent_dim: int, data_shape: Sequence[int] = IMAGE, channels: int = 32):
         super().__init__()
-        self.data_shape = depth, height, width = _multiple_of_four(data_shape)
+        self.data_shape = depth, height, width = multiple_of_four(data_shape, "ConvEncoder", "use the MLP networks")
         self.net = nn.Sequential(
             nn.Conv2d(depth, channels, kernel_size=4, stride=2, padding=1),
             nn.ReLU(),
@@ -116,7 +117,7 @@ class ConvDecoder(nn.Module):
 
     def __init__(self, latent_dim: int, data_shape: Sequence[int] = IMAGE, channels: int = 32):
         super().__init__()
-        depth, height, width = _multiple_of_four(data_shape)
+        depth, height, width = multiple_of_four(data_shape, "ConvEncoder", "use the MLP networks")
         self.net = nn.Sequential(
             nn.Linear(latent_dim, 2 * channels * (height // 4) * (width // 4)),
             nn.ReLU(),
@@ -131,14 +132,41 @@ class ConvDecoder(nn.Module):
         return images.reshape(*z.shape[:-1], *images.shape[1:])
 
 
-def _multiple_of_four(data_shape: Sequence[int]) -> tuple[int, int, int]:
-    data_shape = check_shape(data_shape, "ConvEncoder")
+def multiple_of_four(data_shape: Sequence[int], name: str, otherwise: str) -> tuple[int, int, int]:
+    """(C, H, W), checked, for a network that halves images twice.
+
+    Args:
+        data_shape: the shape of one image.
+        name: the network that needs it, for the message.
+        otherwise: what to do with another shape, besides padding.
+
+    Raises:
+        ValueError: unless H and W are multiples of 4.
+
+    Example:
+        >>> multiple_of_four([1, 28, 28], "this example", "crop them")
+        (1, 28, 28)
+    """
+    data_shape = check_shape(data_shape, name)
     if len(data_shape) != 3 or data_shape[1] % 4 or data_shape[2] % 4:
         raise ValueError(
             f"data_shape must be (C, H, W) with H and W multiples of 4, got {tuple(data_shape)}. "
-            "Pad the images, or use the MLP networks."
+            f"Pad the images, or {otherwise}."
         )
     return data_shape
+
+
+def full_precision(output: Tensor) -> Tensor:
+    """A network's output, in float32 if autocast made it bfloat16, whose three digits are too few for a density.
+
+    Args:
+        output: of any shape.
+
+    Example:
+        >>> full_precision(torch.zeros(2, dtype=torch.bfloat16)).dtype
+        torch.float32
+    """
+    return output.float() if output.dtype == torch.bfloat16 else output
 
 
 def _expect(x: Tensor, fits: bool, network: nn.Module) -> None:

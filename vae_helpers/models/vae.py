@@ -8,6 +8,7 @@ from ..checks import check_fit_for, check_module, like_the_model
 from ..contexts import evaluating
 from .latent_distributions import DiagonalGaussian
 from .likelihoods import Likelihood
+from .networks import full_precision
 
 
 class StandardNormal(nn.Module):
@@ -84,7 +85,7 @@ class VAE(nn.Module):
                 raise ValueError(f"the encoder's distribution must be over {list(expected)} = [B, L], "
                                  f"got {list(shape)}. Check latent_dim.")  # fmt: skip
             return output
-        mu, log_var = (_full_precision(parameters) for parameters in output)
+        mu, log_var = (full_precision(parameters) for parameters in output)
         if mu.shape != expected or log_var.shape != expected:
             raise ValueError(
                 f"the encoder must return (mu, log_var), each {list(expected)} = [B, L], "
@@ -96,7 +97,7 @@ class VAE(nn.Module):
         """p(x|z) for z `[..., L]`: batch shape `[...]`, event shape that of x."""
         if z.shape[-1] != self.latent_dim:
             raise ValueError(f"z must end in L = {self.latent_dim} dimensions, got shape {list(z.shape)}")
-        parameters = _full_precision(self.decoder(z))
+        parameters = full_precision(self.decoder(z))
         return self.likelihood(parameters, event_dims=parameters.ndim - z.ndim + 1)
 
     def sample(self, n: int) -> Tensor:
@@ -161,8 +162,3 @@ def start_at_mean(model: VAE, images: Tensor) -> None:
     start = model.likelihood.parameters_of_mean(mean)
     first.bias -= first.weight @ mean
     last.bias.copy_(start)
-
-
-def _full_precision(output: Tensor) -> Tensor:
-    """Under autocast networks return bfloat16, with three digits; log-densities need more."""
-    return output.float() if output.dtype == torch.bfloat16 else output

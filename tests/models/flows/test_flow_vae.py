@@ -9,7 +9,7 @@ import torch
 from torch import distributions as td
 from torch import nn
 
-from tests.conftest import LinearDecoder
+from tests.conftest import FromX, LinearDecoder
 from tests.models.flows.families import moved, reverse
 from vae_helpers import (
     PPCA,
@@ -44,15 +44,6 @@ from vae_helpers import (
 from vae_helpers.models.latent_distributions import DiagonalGaussian, latent_log_prob
 
 D, L, C, B = 5, 2, 3, 3
-
-
-class FromX(nn.Module):
-    def __init__(self, make):
-        super().__init__()
-        self.make = make
-
-    def forward(self, x):
-        return self.make(x)
 
 
 class BentDecoder(nn.Module):

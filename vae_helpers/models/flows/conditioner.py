@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from ...checks import check_sizes
+from ..networks import full_precision
 
 
 class MaskedLinear(nn.Module):
@@ -130,19 +131,6 @@ def given(context: Tensor | None, size: int) -> Tensor:
         got = None if context is None else list(context.shape)
         raise ValueError(f"this transform was built for a context [..., {size}], got {got}")
     return context
-
-
-def full_precision(output: Tensor) -> Tensor:
-    """A network's output, in float32 if autocast made it bfloat16, whose three digits are too few for a density.
-
-    Args:
-        output: of any shape.
-
-    Example:
-        >>> full_precision(torch.zeros(2, dtype=torch.bfloat16)).dtype
-        torch.float32
-    """
-    return output.float() if output.dtype == torch.bfloat16 else output
 
 
 def bounded(log_scale: Tensor, bound: float = 6.9) -> Tensor:

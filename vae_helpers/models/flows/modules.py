@@ -8,9 +8,8 @@ from torch import distributions as td
 
 from ...checks import check_shape, check_sizes
 from ..latent_distributions import DiagonalGaussian
-from ..networks import IMAGE, mlp
+from ..networks import IMAGE, full_precision, mlp
 from ..vae import StandardNormal
-from .conditioner import full_precision
 from .distribution import Flow
 from .transform import Transform
 

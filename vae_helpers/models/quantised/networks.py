@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ...checks import check_shape
-from ..networks import IMAGE
+from ..networks import IMAGE, multiple_of_four
 
 
 class MapEncoder(nn.Module):
@@ -22,7 +21,7 @@ class MapEncoder(nn.Module):
 
     def __init__(self, dim: int, data_shape: Sequence[int] = IMAGE, channels: int = 16):
         super().__init__()
-        depth = _depth(data_shape)
+        depth, _, _ = multiple_of_four(data_shape, "MapEncoder", "write networks of your own")
         self.net = nn.Sequential(
             nn.Conv2d(depth, channels, kernel_size=4, stride=2, padding=1),
             nn.ReLU(),
@@ -49,7 +48,7 @@ class MapDecoder(nn.Module):
 
     def __init__(self, dim: int, data_shape: Sequence[int] = IMAGE, channels: int = 16):
         super().__init__()
-        depth = _depth(data_shape)
+        depth, _, _ = multiple_of_four(data_shape, "MapEncoder", "write networks of your own")
         self.net = nn.Sequential(
             nn.Conv2d(dim, 2 * channels, kernel_size=3, padding=1),
             nn.ReLU(),
@@ -61,13 +60,3 @@ class MapDecoder(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         images = self.net(z.reshape(-1, *z.shape[-3:]).movedim(-1, 1))
         return images.reshape(*z.shape[:-3], *images.shape[1:])
-
-
-def _depth(data_shape: Sequence[int]) -> int:
-    data_shape = check_shape(data_shape, "MapEncoder")
-    if len(data_shape) != 3 or data_shape[1] % 4 or data_shape[2] % 4:
-        raise ValueError(
-            f"data_shape must be (C, H, W) with H and W multiples of 4, got {data_shape}: pad the images, or write "
-            "networks of your own"
-        )
-    return data_shape[0]

@@ -7,6 +7,7 @@ from torch import distributions as td
 from ...checks import check_fit_for, check_module, like_the_model
 from ...contexts import evaluating
 from ..likelihoods import Likelihood
+from ..networks import full_precision
 from .codebook import Quantised
 
 
@@ -56,9 +57,7 @@ class VQVAE(nn.Module):
 
     def decode(self, z: Tensor) -> td.Distribution:
         """p(x|z) for vectors z `[..., *map, C]`: batch shape `[...]`, event shape that of x."""
-        parameters = self.decoder(z)
-        if parameters.dtype == torch.bfloat16:  # of autocast: three digits are too few for a log-density
-            parameters = parameters.float()
+        parameters = full_precision(self.decoder(z))
         return self.likelihood(parameters, event_dims=parameters.ndim - z.ndim + self.map_dims + 1)
 
     @torch.no_grad()

@@ -34,6 +34,44 @@ class DiagonalGaussian(td.Normal):
         return -0.5 * (LOG_2PI + self.log_var + squared)
 
 
+class LastSample:
+    """What a distribution computed on the way to its last sample, for whoever asks about that very tensor.
+
+    A tensor that was changed in place, or drawn without gradients and asked about with them, is another one.
+
+    Example:
+        >>> last, z = LastSample(), torch.zeros(3)
+        >>> last.keep(z, torch.ones(3))
+        >>> last.recall(z), last.recall(z.clone())
+        (tensor([1., 1., 1.]), None)
+    """
+
+    def __init__(self):
+        self.forget()
+
+    def keep(self, z: Tensor, value: Tensor) -> None:
+        """Remember a value that belongs to z, and nothing else."""
+        self._kept = z, _version(z), value, torch.is_grad_enabled()
+
+    def forget(self) -> None:
+        """Remember nothing."""
+        self._kept = None
+
+    def recall(self, z: Tensor) -> Tensor | None:
+        """The value that belongs to z, if it is the tensor that was kept, with the gradients that are wanted now."""
+        if self._kept is None or z is not self._kept[0]:
+            return None
+        _, version, value, with_gradient = self._kept
+        if _version(z) != version or version is None or torch.is_grad_enabled() and not with_gradient:
+            return None
+        return value if torch.is_grad_enabled() else value.detach()
+
+
+def _version(z: Tensor) -> int | None:
+    """How often a tensor was changed in place; None in inference mode, where nobody counts."""
+    return None if z.is_inference() else z._version
+
+
 def latent_log_prob(p: td.Distribution, z: Tensor) -> Tensor:
     """log p(z), one number for each vector.
 

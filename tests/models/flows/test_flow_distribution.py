@@ -65,7 +65,7 @@ def test_it_is_not_fooled():
     z = q.sample()
     z[0] = 0.0  # in place: the same tensor, other numbers
     torch.testing.assert_close(q.log_prob(z), truth.log_prob(z.clone()))
-    assert not torch.allclose(q.log_prob(z)[0], q._last[2][0])
+    assert not torch.allclose(q.log_prob(z)[0], q._last._kept[2][0])
     # drawn without gradients, scored with them: the score, as for any distribution
     weight = q.transform.network.first.weight
     z = q.sample((5,))

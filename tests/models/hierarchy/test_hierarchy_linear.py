@@ -286,6 +286,24 @@ def test_redrawing_keeps_the_upper_layers_and_draws_the_lower_from_p():
             model.redraw(z, keep)
 
 
+def test_only_the_very_sample_is_remembered():
+    """Drawn without gradients and scored with them, or changed in place, it is scored anew."""
+    model, x, _, _ = case("residual")
+    q = model.posterior(x)
+    z = q.sample((4,))
+    parameters = list(model.encoder.parameters())
+    got, expected = (torch.autograd.grad(q.log_prob(point).sum(), parameters, allow_unused=True, retain_graph=True)
+                     for point in (z, z.clone()))  # fmt: skip
+    assert any(slope is not None and slope.any() for slope in expected)
+    for a, b in zip(got, expected, strict=True):
+        assert (a is None) == (b is None) and (a is None or torch.equal(a, b))
+    with torch.no_grad():
+        z = q.sample((4,))
+        assert torch.equal(q.log_prob(z), q.log_prob(z.clone()))
+        z.mul_(2)
+        assert torch.equal(q.log_prob(z), q.log_prob(z.clone()))
+
+
 def test_ais_agrees():
     model, x, log_p, _ = case("residual")
     ratio = (ais_log_weights(model.eval(), x, chains=1000, steps=20) - log_p).exp()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch import distributions as td
 
+from ..latent_distributions import LastSample
 from .transform import Transform
 
 
@@ -46,7 +47,7 @@ class Flow(td.Distribution):
             batch_shape = torch.broadcast_shapes(base.batch_shape, context.shape[:-1])
             base = base if batch_shape == base.batch_shape else base.expand(batch_shape)
         self.base, self.transform, self.context = base, transform, context
-        self._last = None
+        self._last = LastSample()
         super().__init__(base.batch_shape, base.event_shape, validate_args=False)
 
     @property
@@ -74,27 +75,14 @@ class Flow(td.Distribution):
 
     def _through(self, e: Tensor) -> Tensor:
         z, log_det = self.transform.forward_and_log_det(e, self.context)
-        log_q = self.base.log_prob(e) - log_det
-        self._last = z, _version(z), log_q, torch.is_grad_enabled()
+        self._last.keep(z, self.base.log_prob(e) - log_det)
         return z
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log q(z) `[...]` for z `[..., D]`, in nats. Raises ValueError for another D."""
-        if self._remembers(value):
-            return self._last[2] if torch.is_grad_enabled() else self._last[2].detach()
+        if (known := self._last.recall(value)) is not None:
+            return known
         if value.shape[-1:] != self.event_shape:
             raise ValueError(f"z must end in D = {self.event_shape[0]} dimensions, got shape {list(value.shape)}")
         e, log_det = self.transform.inverse_and_log_det(value, self.context)
         return self.base.log_prob(e) + log_det
-
-    def _remembers(self, value: Tensor) -> bool:
-        """Whether this is the tensor drawn last, unchanged, with the gradients that are wanted now."""
-        if self._last is None or value is not self._last[0]:
-            return False
-        _, version, _, with_gradient = self._last
-        return _version(value) == version is not None and (with_gradient or not torch.is_grad_enabled())
-
-
-def _version(z: Tensor) -> int | None:
-    """How often a tensor was changed in place; None in inference mode, where nobody counts."""
-    return None if z.is_inference() else z._version

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch import distributions as td
 
-from ..latent_distributions import DiagonalGaussian, latent_log_prob
+from ..latent_distributions import DiagonalGaussian, LastSample, latent_log_prob
 
 Temperature = float | Sequence[float]
 
@@ -32,7 +32,7 @@ class Layered(td.Distribution, ABC):
         self.sizes, self.downward = list(sizes), downward
         order = range(len(self.sizes))
         self.order = order[::-1] if downward else order  # layers are counted from 0 here
-        self.last: tuple[Tensor, Tensor] | None = None  # a sample without gradient, and log q of each layer
+        self._last = LastSample()  # log q of each layer
         super().__init__(torch.Size(batch_shape), torch.Size([sum(self.sizes)]), validate_args=False)
 
     @abstractmethod
@@ -75,8 +75,8 @@ class Layered(td.Distribution, ABC):
 
     def layer_log_prob(self, z: Tensor) -> Tensor:
         """log q(z_t | layers drawn before) of z `[..., L]`: `[T, ...]`, in nats."""
-        if self.last is not None and z is self.last[0]:
-            return self.last[1]
+        if (known := self._last.recall(z)) is not None:
+            return known
         return self._log_probs(self.conditionals(z), z)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -89,7 +89,9 @@ class Layered(td.Distribution, ABC):
         Without gradient (only there, as the short cut by-passes z) what was computed on the way is kept for `log_prob`.
         """
         z, found = self.walk(sample_shape)
-        self.last = None if z.requires_grad else (z, self._log_probs(found, z))
+        self._last.forget()
+        if not z.requires_grad:
+            self._last.keep(z, self._log_probs(found, z))
         return z
 
     def expand(self, batch_shape: Sequence[int], _instance: None = None) -> "Layered":

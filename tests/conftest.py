@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from vae_helpers import VAE, Gaussian, seed_everything
 
@@ -25,7 +26,8 @@ hypothesis.settings.load_profile("untimed")
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """Every test starts from the same random state."""
+    """Every test starts from the same random state, and with torch's argument checks on."""
+    assert Distribution._validate_args, "something switched the checks of torch.distributions off and left them so"
     seed_everything(0)
 
 

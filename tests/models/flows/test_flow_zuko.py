@@ -10,6 +10,8 @@ from torch import distributions as td
 from tests.models.flows.families import moved, reverse
 from vae_helpers import Affine, AffineAutoregressive, AffineCoupling, Chain, Flow, Inverse, LinearAutoregressive
 
+td.Distribution.set_default_validate_args(True)  # zuko, when imported, switches torch's checks off for everyone
+
 D = 5
 
 

@@ -23,8 +23,8 @@ FURTHER = re.compile(r"^#{2,4} Further: ")
 DISPLAYED = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 
 # Minutes a word, a line of code, a formula in the text, a line of a displayed formula. Fitted to what readers took:
-# eight of the first form (shared/readings), and four of the second, whose cores took them longer than a first fit said.
-RATES = {"words": 1 / 95, "code": 0.12, "formulas": 0.06, "displayed": 5.5}
+# eight of the first form (shared/readings), and seven of the second, whose cores took them longer than two fits said.
+RATES = {"words": 1 / 85, "code": 0.135, "formulas": 0.067, "displayed": 6.2}
 
 
 def source(cell: dict) -> str:

@@ -63,9 +63,9 @@ def test_further_cells_are_tagged(name):
 
 
 @each
-def test_the_core_is_two_hours_with_pauses(name):
+def test_the_core_is_about_two_hours_with_pauses(name):
     core, _, stretch = form.times(NOTEBOOKS[name]["cells"])
-    assert core <= 130 and stretch <= 90
+    assert core <= 140 and stretch <= 90
 
 
 def test_times_solutions_and_paths_are_up_to_date():
@@ -86,6 +86,8 @@ def test_times_agree_with_what_readers_took():
         # the cores of 04, 02, 05, 06 in their second form, as first read
         (3083, 262, 91, 1, 65, 185), (2950, 364, 186, 2, 50, 170), (3198, 290, 153, 2, 45, 149),
         (3324, 368, 97, 1, 40, 130),
+        # those of 01, 02, 06, read again after they were mended
+        (3004, 273, 183, 1, 45, 145), (2726, 280, 167, 1, 50, 148), (3304, 319, 96, 1, 40, 137),
     ]  # fmt: skip
     ratios = []
     for *parts, exercises, took in counts:

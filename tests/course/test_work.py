@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from vae_helpers.course.work import renew
 
 
@@ -44,6 +46,27 @@ def test_an_answer_moves_into_the_new_edition_and_the_old_copy_stays(tmp_path):
         assert sources(work / "01_a.ipynb") == [edition, "def f(x):\n    return 2 * x"]
     kept = sorted(work.glob("01_a until *.ipynb"))
     assert len(kept) == 2 and mine in [path.read_bytes() for path in kept]
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        "import math\n\n\ndef helper(x):\n    return x\n\n\ndef f(x):\n    return helper(x)",  # helpers come along
+        "def f(x):\n    return 2 * x\n    raise NotImplementedError",  # the last line was left in
+        "def f(x):\n    # so far only a thought\n    y = x\n    raise NotImplementedError",
+    ],
+)
+def test_answers_of_any_form_move(tmp_path, mine):
+    originals, work = tmp_path / "notebooks", tmp_path / "work"
+    originals.mkdir()
+    notebook(originals / "01_a.ipynb", "first")
+    renew(originals, work)
+    copy = json.loads((work / "01_a.ipynb").read_text(encoding="utf-8"))
+    copy["cells"][1]["source"] = mine.splitlines(keepends=True)
+    (work / "01_a.ipynb").write_text(json.dumps(copy), encoding="utf-8")
+    notebook(originals / "01_a.ipynb", "second")
+    assert "f; what you had before" in renew(originals, work)[0]
+    assert sources(work / "01_a.ipynb") == ["second", mine]
 
 
 def test_what_cannot_be_read_is_left_alone(tmp_path):

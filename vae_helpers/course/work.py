@@ -13,6 +13,8 @@ from pathlib import Path
 
 from ..files import ROOT
 
+STUB = re.compile(r"def \w+\(.*\):\s+raise NotImplementedError\s*")
+
 
 def renew(originals: Path = ROOT / "notebooks", work: Path = ROOT / "work") -> list[str]:
     """Copy the notebooks into the folder where the reader works.
@@ -63,14 +65,12 @@ def _digest(path: Path) -> str:
 
 
 def _answers(path: Path) -> dict[str, list[str] | str]:
-    """The exercise cells of a copy that are no longer stubs, by the function they define."""
+    """The exercise cells of a copy that are no longer stubs, by the functions they define."""
     found = {}
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         source = "".join(cell["source"])
-        name = re.search(r"^def (\w+)", source, flags=re.MULTILINE)
-        is_stub = source.rstrip().endswith("raise NotImplementedError")
-        if "exercise" in cell["metadata"].get("tags", []) and name and not is_stub:
-            found[name[1]] = cell["source"]
+        if "exercise" in cell["metadata"].get("tags", []) and not STUB.fullmatch(source):
+            found |= dict.fromkeys(re.findall(r"^def (\w+)", source, flags=re.MULTILINE), cell["source"])
     return found
 
 

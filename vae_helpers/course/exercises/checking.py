@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..record import note
 from .diagnosis import Comparison, Mistake, conclude, translated, uncompiled, wrong_type
 from .diagnosis import same as same
 
@@ -96,8 +97,10 @@ def check(id: str, answer: Callable, must_pass: bool = False) -> Callable:
         raise AssertionError(message)
     if passed:
         ACCEPTED.add(name)
+    tried = getattr(answer, "__name__", "") == name and not message.startswith("○")
+    trouble = note(id, answer, passed) if tried else ""
     whose = "your" if passed else "the course's"
-    print(message, f"The notebook goes on with {whose} {name}.", sep="\n")
+    print(message, f"The notebook goes on with {whose} {name}.", *[trouble] * bool(trouble), sep="\n")
     return answer if passed else ours
 
 

@@ -6,15 +6,17 @@ TESTS ?= tests notebooks
 NB ?= *
 NEED_GB ?= 8
 ARGS ?=
+IP ?= 127.0.0.1
 
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 LOCK := $(VENV)/.lock
-CODE := vae_helpers tests notebooks .jupyter
+CODE := vae_helpers tests docs notebooks .jupyter
 
 .DEFAULT_GOAL := help
-.PHONY: help lab work test data notebooks seeds benchmark lint constraints clean
+.PHONY: help lab work progress test data notebooks seeds benchmark lint constraints clean \
+  site editions decks handouts browser
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -45,7 +47,7 @@ endif
 lab: $(READY) $(VENV)/.mnist-tried work ## set up what is missing, then open your copy of the course in JupyterLab
 	@$(if $(READ_ONLY),echo "$(READ_ONLY) cannot be written to: Jupyter keeps its own files in build/home.";) \
 	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
-	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. -y \
+	$(PY) -m jupyterlab --ServerApp.ip=$(IP) --ServerApp.root_dir=. -y \
 	  --LabApp.default_url=/lab/tree/work/00_start_here.ipynb \
 	  $$([ "$$(uname)" = Darwin ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser) \
 	  $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(ARGS)
@@ -53,8 +55,25 @@ lab: $(READY) $(VENV)/.mnist-tried work ## set up what is missing, then open you
 work: $(READY) ## copy new notebooks into work/, where you write; your answers stay
 	@$(PY) -m vae_helpers.course.work
 
+progress: $(READY) work ## which exercises you have solved; from the first time on, `check` notes it
+	@$(PY) -m vae_helpers.course.progress work $(ARGS)
+
 data: $(READY) ## download MNIST and Fashion-MNIST into data/ (or $VAE_DATA_DIR)
 	@$(PY) -m vae_helpers.data.download mnist fashion_mnist $(ARGS)
+
+# --- to teach it: from the notebooks as they are stored ---
+
+site: $(READY) ## the course as a web site that needs no network, into build/site
+	@$(PY) -m docs.site $(ARGS)
+
+editions: $(READY) ## student, instructor and core editions, into build/editions (ARGS=--execute runs them)
+	@$(PY) -m docs.editions $(ARGS)
+
+decks: $(READY) ## slides of every notebook and of a lecture of 90 minutes, into build/decks
+	@$(PY) -m docs.decks $(ARGS)
+
+handouts: $(READY) ## the slides as PDF, and two pages on each notebook (needs Chromium and Playwright)
+	@$(PY) -m docs.handouts $(ARGS)
 
 # --- to work on the course ---
 
@@ -62,12 +81,17 @@ test: $(READY) ## run every test and every notebook
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=900 $(TESTS) $(ARGS)
 
+browser: $(READY) ## look at site, slides and JupyterLab as a reader does (needs Chromium)
+	@$(PY) -c 'import playwright' 2>/dev/null || $(PY) -m pip install -c constraints.txt -e '.[dev,docs,browser]'
+	@$(PY) -m pytest -q tests/browser $(ARGS)
+
 notebooks: $(READY) ## execute every notebook and store its outputs
 	@for path in notebooks/$(NB).ipynb; do \
 	  $(PY) -m nbconvert --to notebook --execute --output-dir=build/notebooks \
 	    --ExecutePreprocessor.kernel_name=python3 --ExecutePreprocessor.timeout=900 \
 	    --ExecutePreprocessor.record_timing=False \
 	    --NotebookExporter.preprocessors=tests.stored.DropProgressBars \
+	    --NotebookExporter.preprocessors=tests.stored.StableWidgets \
 	    "$$path" && mv "build/$$path" "$$path" || exit 1; \
 	done
 
@@ -94,7 +118,8 @@ clean: ## remove .venv and caches; keep the downloaded data
 # Found, not imported: a tenth of a second. (pip does not notice that a package's folder is gone.)
 PACKAGES := torch torchvision numpy scipy matplotlib seaborn jupyterlab ipykernel ipywidgets tqdm \
   sklearn constriction pip pytest xdist nbval nbconvert hypothesis ruff yaml \
-  zuko vector_quantize_pytorch
+  zuko vector_quantize_pytorch sphinx myst_nb sphinx_book_theme pybtex mistune pygments \
+  nbdime pre_commit jsonschema psutil
 MISSING := { $(PY) -I -c 'from importlib.util import find_spec as find; \
   print(*[name for name in "$(PACKAGES)".split() if not getattr(find(name), "origin", None)])' 2>/dev/null || echo Python; }
 
@@ -137,7 +162,7 @@ $(READY): pyproject.toml constraints.txt
 	fi; \
 	echo "Installing into $(VENV): up to 6 GB, some minutes the first time ..."; \
 	rm -f $(READY); touch $(VENV)/.installing; \
-	$(PY) -I -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
+	$(PY) -I -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev,docs]' \
 	|| { rm -f $(VENV)/.installing; echo "The installation did not succeed; pip says above why." >&2; exit 1; }; \
 	missing=$$($(MISSING)); [ -z "$$missing" ] \
 	|| { echo "pip has come to its end, and $$missing is missing all the same. Try again; then please report it." >&2; exit 1; }; \

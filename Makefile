@@ -29,7 +29,7 @@ help: ## list these commands
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 # OpenMP's threads spin while they wait for each other. By default they spin so long that one busy program beside
-# a notebook makes training many times slower; 500 turns cost little on an idle machine. (README, "How fast")
+# a notebook makes training many times slower; 500 turns cost little on an idle machine. (docs/pages/speed.md)
 ifeq ($(GOMP_SPINCOUNT)$(OMP_WAIT_POLICY),)
 export GOMP_SPINCOUNT := 500
 endif
@@ -98,7 +98,7 @@ notebooks: $(READY) ## execute every notebook and store its outputs
 seeds: $(READY) ## run every notebook under seeds that nobody has tried: do its claims hold? (ARGS="--fresh 10")
 	@$(PY) -m tests.seeds '$(NB)' $(ARGS)
 
-benchmark: $(READY) ## how fast is it? Half an hour with nothing else running; writes tests/benchmarks/results and README.md
+benchmark: $(READY) ## how fast is it? Half an hour with nothing else running; writes tests/benchmarks/results and docs/pages/speed.md
 	@$(PY) -m tests.benchmarks.course && $(PY) -m tests.benchmarks.training
 
 lint: $(READY) ## check the style of package, tests and notebooks

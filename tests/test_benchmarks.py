@@ -1,4 +1,4 @@
-"""The benchmarks' own sums, and that the README shows what was measured."""
+"""The benchmarks' own sums, and that docs/pages/speed.md shows what was measured."""
 
 import json
 from pathlib import Path
@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("benchmark", [course, training])
-def test_the_readme_shows_what_was_measured(benchmark):
-    readme, report = (ROOT / "README.md").read_text(), json.loads(benchmark.STORED.read_text())
+def test_the_page_on_speed_shows_what_was_measured(benchmark):
+    page, report = training.SPEED.read_text(), json.loads(benchmark.STORED.read_text())
     name = benchmark.STORED.stem
-    assert training.with_table(readme, name, benchmark.table(report)) == readme, "run the benchmark again"
+    assert training.with_table(page, name, benchmark.table(report)) == page, "run the benchmark again"
 
 
 def test_every_notebook_is_measured():

@@ -76,8 +76,8 @@ def test_names_at_the_root_are_those_of_the_rooms(name):
         assert found.__module__.startswith("vae_helpers.") and found.__name__ == name
 
 
-def test_the_readme_s_example_runs():
-    code = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
+def test_the_example_for_your_own_data_runs():
+    code = (ROOT / "docs/pages/own_data.md").read_text().split("```python\n")[1].split("```")[0]
     names = {"dataset": [(torch.rand(3, 32, 32), 0) for _ in range(1100)]}
     exec(code.replace("epochs=50", "epochs=2, progress=False, device='cpu'"), names)
     assert names["codes"].shape == (1000, 20) and names["again"].shape == (1000, 3, 32, 32)

@@ -353,7 +353,7 @@ def test_jupyterlab_starts_quietly():
     assert "A kernel died" in run.stderr and "not trusted" not in run.stderr
 
 
-# --- what the README promises ---
+# --- what the README and the page of troubles promise ---
 
 
 def test_plain_pytest_finds_the_modules_of_the_tests(tmp_path):
@@ -367,12 +367,11 @@ def test_plain_pytest_finds_the_modules_of_the_tests(tmp_path):
     assert run.returncode == 0 and "1 test collected" in run.stdout, run.stdout
 
 
-README = (ROOT / "README.md").read_text()
-TROUBLES = README.split("## When something does not work")[1].split("\n## ")[0]
+TROUBLES = (ROOT / "docs/pages/troubles.md").read_text()
 
 
 @pytest.mark.parametrize("message", re.findall(r"^\| `(.+?)`", TROUBLES, flags=re.MULTILINE))
-def test_the_readme_quotes_what_is_printed(message):
+def test_the_troubles_are_quoted_as_they_are_printed(message):
     sources = MAKEFILE.replace("$(VENV)", ".venv").replace("$$missing", "torch")
     sources += "".join(path.read_text() for path in (ROOT / "vae_helpers").rglob("*.py"))
     constant = max(re.split(r"\.\.\.|\d[\d.,]*", message), key=len).strip()  # without names and numbers

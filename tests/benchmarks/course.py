@@ -1,8 +1,8 @@
-"""What the course costs to run: seconds and peak memory of every notebook, as a table in the README.
+"""What the course costs to run: seconds and peak memory of every notebook, as a table in docs/pages/speed.md.
 
     VAE_DATA_DIR=... python -m tests.benchmarks.course              # about 10 minutes; nothing else should run
     VAE_DATA_DIR=... python -m tests.benchmarks.course 08_* 10_*    # only these; the others of this day are kept
-    VAE_DATA_DIR=... python -m tests.benchmarks.course --table      # only write the stored figures to the README
+    VAE_DATA_DIR=... python -m tests.benchmarks.course --table      # only write the stored figures into that table
 
 A notebook is executed as `make notebooks` does it, in a process of its own, with the threads that torch
 takes by itself. Stored with versions and processor in tests/benchmarks/results/.
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.form import with_table
 
-from .training import RESULTS, ROOT, machine, measured_on
+from .training import RESULTS, ROOT, SPEED, machine, measured_on
 
 STORED = RESULTS / "course.json"
 
@@ -82,8 +82,7 @@ def main() -> None:
             )
         report["notebooks"] = dict(sorted(report["notebooks"].items()))
         STORED.write_text(json.dumps(report, indent=1) + "\n")
-    readme = ROOT / "README.md"
-    readme.write_text(with_table(readme.read_text(), "course", table(json.loads(STORED.read_text()))))
+    SPEED.write_text(with_table(SPEED.read_text(), "course", table(json.loads(STORED.read_text()))))
 
 
 if __name__ == "__main__":

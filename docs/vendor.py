@@ -1,9 +1,9 @@
-"""JavaScript that pages and decks carry with them: fetched once from the npm registry, then kept in build/vendor.
+"""JavaScript that pages and decks carry with them, kept in git in docs/javascript: a clean clone needs no network.
 
-    python -m docs.vendor          # fetch what is missing
+    python -m docs.vendor          # fetch from the npm registry what is missing, or pinned anew
 
 Every package is pinned by version and by the sha512 of its tarball; a file that does not match is refused. Of a package
-only the files that are used are kept, below build/vendor/NAME.
+only the files that are used are kept, below docs/javascript/NAME.
 """
 
 import base64
@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from vae_helpers.files import ROOT
 
-VENDOR = ROOT / "build" / "vendor"
+VENDOR = ROOT / "docs" / "javascript"
 REGISTRY = "https://registry.npmjs.org"
 
 
@@ -61,7 +61,7 @@ def vendored(name: str) -> Path:
         name: as in the table.
 
     Returns:
-        build/vendor/NAME, in which the files lie under the paths that they have in the package.
+        docs/javascript/NAME, in which the files lie under the paths that they have in the package.
 
     Raises:
         KeyError: if the table has no such package.

@@ -97,8 +97,10 @@ def straight_through(answer: Callable) -> str:
     if lost:
         raise Mistake("The value is right, but no gradient reaches z: the encoder would never learn.")
     if leaks and all(torch.allclose(of_z, -weight) for weight, *_, (of_z, _) in found):
-        raise Mistake("The value is right, but z gets the gradient with a minus, and the code gets it with a plus: "
-                      "what is detached here should carry it, and what carries it should be detached.")
+        raise Mistake(
+            "The value is right, but z gets the gradient with a minus, and the code gets it with a plus: "
+            "what is detached here should carry it, and what carries it should be detached."
+        )
     if leaks:
         raise Mistake("The value is right, but a gradient reaches the code (as well as z): detach it.")
     for weight, z, code, (of_z, _) in found:
@@ -159,8 +161,10 @@ def _wrong_masks(size: int, itself: bool) -> list[tuple[Tensor, str]]:
 @checker("12.d")
 def bound(answer: Callable) -> str:
     """answer(log_lik, logits, codes): `[B]`, `[B, H, W, K]`, `[B, H, W]` -> the bound on log p(x), `[B]`."""
-    cases = [(torch.tensor([-2.0]), torch.zeros(1, 1, 1, 2), torch.tensor([[[1]]])),
-             (torch.tensor([-1.0]), torch.tensor([[[[0.0, 1.0]], [[2.0, -1.0]]]]), torch.tensor([[[0], [0]]]))]
+    cases = [
+        (torch.tensor([-2.0]), torch.zeros(1, 1, 1, 2), torch.tensor([[[1]]])),
+        (torch.tensor([-1.0]), torch.tensor([[[[0.0, 1.0]], [[2.0, -1.0]]]]), torch.tensor([[[0], [0]]])),
+    ]
     for seed, (b, h, w, k) in enumerate(((3, 2, 4, 5), (2, 3, 2, 6), (1, 7, 5, 64))):
         rng = torch.Generator().manual_seed(seed)
         logits = 3 * torch.randn(b, h, w, k, generator=rng, dtype=torch.float64) + 2
@@ -186,7 +190,7 @@ def _wrong_bounds(log_lik: Tensor, logits: Tensor, codes: Tensor) -> list[tuple[
     size, places = logits.shape[-1], codes[0].numel()
     total = lambda t: t.sum((1, 2))  # noqa: E731
     return [
-        (log_lik, "This is the reconstruction alone: the symbols cost nothing here, and it is no bound."),
+        (log_lik, "This is the reconstruction alone: here symbols cost nothing, and it is no lower bound."),
         (total(each), "This is the price of the symbols alone; log_lik plays no part."),
         (log_lik - total(each), "The price is added here: log P is negative, and belongs into the sum as it is."),
         (-log_lik - total(each), "This is minus the bound."),

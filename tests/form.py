@@ -22,9 +22,9 @@ PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FURTHER = re.compile(r"^#{2,4} Further: ")
 DISPLAYED = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 
-# Minutes a word, a line of code, a formula in the text, a line of a displayed formula. Fitted to what readers took:
-# eight of the first form (shared/readings), and seven of the second, whose cores took them longer than two fits said.
-RATES = {"words": 1 / 85, "code": 0.135, "formulas": 0.067, "displayed": 6.2}
+# Minutes a word, a line of code, a formula in the text, a line of a displayed formula: fitted to what twelve readers
+# took for a core (tests/course/test_form.py). Two earlier fits, each to fewer readers, were a tenth too fast.
+RATES = {"words": 1 / 77, "code": 0.148, "formulas": 0.074, "displayed": 6.8}
 
 
 def source(cell: dict) -> str:

@@ -9,19 +9,20 @@ core        without the sections called Further; † stands where a link led to 
 """
 
 import argparse
+import copy
 import json
 import re
 import shutil
 import time
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 
-from docs.guide import instructor_pages
+from docs.guide import instructor_pages, version
 from docs.misconceptions import as_markdown
+from docs.notebook_pages import slug
 from tests import form
 from vae_helpers.files import ROOT
 
@@ -43,7 +44,7 @@ def with_open_solutions(cells: list[dict]) -> list[dict]:
             continue
         id = re.search(r"Solution of (\d\d\.\w)", form.source(cell))[1]
         code = re.search(r"```python\n.*?```", form.source(cell), flags=re.DOTALL)[0]
-        solution = json.loads(json.dumps(cell))
+        solution = copy.deepcopy(cell)
         form.set_source(solution, f"**Solution of {id}**\n\n{code}")
         below = {"cell_type": "markdown", "id": f"misconceptions-{id.replace('.', '-')}"}
         below["metadata"] = {"tags": ["misconceptions", *(tag for tag in form.tags(cell) if tag == "further")]}
@@ -55,7 +56,7 @@ def with_open_solutions(cells: list[dict]) -> list[dict]:
 def without_further(cells: list[dict]) -> list[dict]:
     """The cells of the core, with its reading time in the header."""
     core = [cell for cell, further in zip(cells, form.is_further(cells), strict=True) if not further]
-    header = json.loads(json.dumps(core[0]))
+    header = copy.deepcopy(core[0])
     line = form.reading_line(core)
     text = re.sub(r"\*\*Reading\*\* [^&\n]+?(?= *(&|\n|$))", line, form.source(header))
     note = (
@@ -98,7 +99,7 @@ def anchors(cells: list[dict]) -> set[str]:
     text = "\n".join(form.source(cell) for cell in cells if cell["cell_type"] == "markdown")
     text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     headings = re.findall(r"^#+ +(.+?) *$", text, flags=re.MULTILINE)
-    return {re.sub(r"\s+", "-", heading) for heading in headings} | set(re.findall(r'<a id="(\w+)">', text))
+    return set(map(slug, headings)) | set(re.findall(r'<a id="(\w+)">', text))
 
 
 def _without_links(cell: dict, gone: set[str]) -> dict:
@@ -140,11 +141,10 @@ def write(edition: str, notebooks: dict[str, dict], out: Path) -> Path:
 
 def readme(edition: str, notebooks: dict[str, dict]) -> str:
     """The README of an edition: what all have in common, and what is its own."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     common, *own = re.split(r"^<!-- (\w+) -->\n", TEMPLATE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     own = dict(zip(own[::2], own[1::2], strict=True))
     rows = form.readme_rows(notebooks).replace("](notebooks/", "](")
-    return common.format(edition=edition, version=version, own=own[edition].strip(), notebooks=rows)
+    return common.format(edition=edition, version=version(), own=own[edition].strip(), notebooks=rows)
 
 
 def execute(path: Path) -> float:

@@ -136,9 +136,7 @@ def broken_links(site: Path) -> list[str]:
     Returns:
         A line for each: the page and the address.
     """
-    paths = [
-        path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts
-    ]  # there are templates of the theme
+    paths = [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
     pages, broken = {path: Links(path.read_text(encoding="utf-8")) for path in paths}, []
     for path, links in pages.items():
         for target in sorted(set(links.targets)):

@@ -25,6 +25,7 @@ DISPLAYED = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 # Minutes a word, a line of code, a formula in the text, a line of a displayed formula: fitted to what twelve readers
 # took for a core (tests/course/test_form.py). Two earlier fits, each to fewer readers, were a tenth too fast.
 RATES = {"words": 1 / 77, "code": 0.148, "formulas": 0.074, "displayed": 6.8}
+SPREAD = 0.85, 1.2  # the quickest and the slowest of those readers, against the estimate
 
 
 def source(cell: dict) -> str:
@@ -96,8 +97,9 @@ def spoken(total: float) -> str:
 
 def reading_line(cells: list[dict]) -> str:
     core, everything, _ = times(cells)
-    both = f"{spoken(core)} for the core, {spoken(everything)} with everything"
-    return f"**Reading** {both if any(is_further(cells)) else spoken(core)}, exercises included"
+    between = " to ".join(spoken(share * core) for share in SPREAD)
+    both = f"{between} for the core, about {spoken(everything)} with everything"
+    return f"**Reading** {both if any(is_further(cells)) else between}, exercises included"
 
 
 def solution_text(id: str) -> str:

@@ -12,19 +12,20 @@ from torch import Tensor
 from torch import distributions as td
 
 from .densities import LOG_2PI, check_event_shapes, inverse_sigma, kl_to_standard_normal
+from .networks import full_precision
 
 
 class DiagonalGaussian(td.Normal):
     """A `Normal` that keeps its log sigma^2, so that its KL and density are right where sigma underflows.
 
     Args:
-        mu: `[..., L]`.
+        mu: `[..., L]`; what autocast made bfloat16 becomes float32 again.
         log_var: log sigma^2, `[..., L]`.
     """
 
     def __init__(self, mu: Tensor, log_var: Tensor):
-        self.log_var = log_var
-        super().__init__(mu, torch.exp(0.5 * log_var), validate_args=False)
+        mu, self.log_var = full_precision(mu), full_precision(log_var)
+        super().__init__(mu, torch.exp(0.5 * self.log_var), validate_args=False)
 
     def expand(self, batch_shape: Sequence[int], _instance: None = None) -> "DiagonalGaussian":
         return DiagonalGaussian(self.loc.expand(batch_shape), self.log_var.expand(batch_shape))

@@ -85,7 +85,7 @@ class VAE(nn.Module):
                 raise ValueError(f"the encoder's distribution must be over {list(expected)} = [B, L], "
                                  f"got {list(shape)}. Check latent_dim.")  # fmt: skip
             return output
-        mu, log_var = (full_precision(parameters) for parameters in output)
+        mu, log_var = output
         if mu.shape != expected or log_var.shape != expected:
             raise ValueError(
                 f"the encoder must return (mu, log_var), each {list(expected)} = [B, L], "

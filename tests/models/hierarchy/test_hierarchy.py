@@ -188,6 +188,21 @@ def test_bounds_have_gradients_for_every_parameter_and_dreg_s_is_unbiased(kind, 
     assert ((means[0] - means[1]).abs() < 5 * (errors[0].square() + errors[1].square()).sqrt()).all()
 
 
+@every
+@pytest.mark.parametrize("bound", [elbo, iwae_bound, dreg_bound])
+def test_bfloat16_products_leave_the_densities_in_float32(kind, bound):
+    model, x = build(kind), torch.rand(3, *SHAPE)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        posterior = model.posterior(x)
+        z = posterior.rsample((2,))
+        found = [*posterior.conditionals(z), *model.prior.conditionals(z)]
+        assert {z.dtype, *(part.dtype for q in found for part in (q.loc, q.log_var))} == {torch.float32}
+        value = bound(model, x).value if bound is elbo else bound(model, x, 4)
+    assert value.dtype == torch.float32
+    value.sum().backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
 def test_batch_norm_takes_any_number_of_dimensions():
     h, norm = 3 + 2 * torch.randn(4, 5, 6), BatchNorm(6)
     torch.testing.assert_close(norm(h).flatten(0, 1), nn.BatchNorm1d(6)(h.flatten(0, 1)))

@@ -99,6 +99,7 @@ MUTANTS = {
         (lambda a, b: (b > a.max()).float().mean(), "above *all* normal"),
         (lambda a, b: torch.sigmoid(1e3 * odd_minus(a, b)).mean(), "only their order counts"),
         (lambda a, b: pairs(a, b).mean() ** 2, "is right, for"),
+        (lambda a, b: pairs(a, b).mean().item(), "as a tensor"),
     ],
     "09.b": [
         (lambda *a: gaussian(*a, prior=False), "this is only the correction"),

@@ -18,7 +18,11 @@ def auroc(answer: Callable) -> str:
         draw = lambda size: torch.randint(0, 12, (size,), generator=rng).float()  # noqa: E731, B023
         cases.append((draw(n), draw(m) + 3 * (1 - seed)))
     for normal, odd in cases:
-        compare(answer(normal, odd), _pairs(normal, odd), _wrong_shares(normal, odd))
+        got = answer(normal, odd)
+        compare(got, _pairs(normal, odd), _wrong_shares(normal, odd))
+        if not isinstance(got, Tensor):
+            raise Mistake("The number is right. Return it as a tensor, without float or .item(): the notebook goes on "
+                          "with tensors.")  # fmt: skip
     for normal, odd in cases:  # far from 0, and close together or far apart
         for scale, shift in ((1e-3, 1000.0), (1e4, -1e6)):
             got = answer(normal.double() * scale + shift, odd.double() * scale + shift)

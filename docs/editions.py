@@ -19,6 +19,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from docs.guide import instructor_pages, version
 from docs.misconceptions import as_markdown
@@ -172,13 +173,19 @@ def main() -> None:
     args = parser.parse_args()
     if unknown := set(args.editions) - set(EDITIONS):
         parser.error(f"there is no edition {unknown.pop()!r}; there are {', '.join(EDITIONS)}")
-    notebooks = {path.stem: form.read(path) for path in form.PATHS}
+    notebooks, failed = {path.stem: form.read(path) for path in form.PATHS}, []
     for edition in args.editions or EDITIONS:
         folder = write(edition, notebooks, args.out)
         size = folder.with_suffix(".zip").stat().st_size / 1e6
         print(f"{edition}: {len(notebooks)} notebooks in {folder}; {folder.name}.zip has {size:.1f} MB", flush=True)
         for path in sorted(folder.glob(f"{args.execute}.ipynb")) if args.execute else []:
-            print(f"  {path.stem} ran in {execute(path):.0f} s", flush=True)
+            try:
+                print(f"  {path.stem} ran in {execute(path):.0f} s", flush=True)
+            except (CellExecutionError, CellTimeoutError) as error:  # the others are run all the same
+                failed.append(f"{edition} {path.stem}")
+                print(f"  {path.stem} failed: {error}", flush=True)
+    if failed:
+        raise SystemExit(f"{len(failed)} failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ docs/decks/ninety/*.toml are its parts. A part has a `title`, `[numbers]`, and s
     [[slide]]
     kind = "answer"          # text, title, poll, answer, figure, code
     minutes = 1.5
+    questions = 2            # minutes for the class, after the last slide of a part
     title = "The ELBO lies <<gap:.1f>> nats below"
     words = "..."            # markdown, at most 40 words; <<name>>, <<name:.1f>> and <<-name:.0f>> are filled in
     figure = "04:7177755b"   # of a stored output; figure = "docs/latent_space.png|words" for a file
     code = "04:5f8dcc25 forward"                   # a cell's function, a method of its class, or "solution 04.a"
     printed = "04:de84610d"                        # what a cell printed
-    say = "..."              # for the speaker
-    text = ["04:396776e9"]   # cells whose text goes to the notes as well
+    say = "..."              # aloud; *what is in italics* is done, not said
+    text = ["04:396776e9"]   # cells whose text goes to the notes as well, for who wants to say more
 
 `given` names the numbers that are typed into words because they are chosen, not measured.
 """
@@ -35,7 +36,7 @@ from vae_helpers.course.exercises.solutions import SOLUTIONS
 PARTS = SOURCES / "ninety"
 PLACEHOLDER = re.compile(r"<<(-?)(\w+)(?::([^>]+))?>>")
 OPTIONS = re.compile(r"<p>(<strong>A</strong>.*?)</p>", re.DOTALL)
-KEYS = {"kind", "minutes", "title", "words", "figure", "code", "printed", "say", "text"}
+KEYS = {"kind", "minutes", "questions", "title", "words", "figure", "code", "printed", "say", "text"}
 
 
 def as_lines(options: re.Match) -> str:
@@ -127,11 +128,14 @@ def lecture() -> list[Slide]:
             if "code" in written:
                 body.append(code_html(code_of(written["code"])))
             said = [f"*{part['title']}*", filled(written.get("say", ""), numbers)]
-            said += ["*From the notebook:*"] * bool(written.get("text"))
+            asked = written.get("questions", 0)
+            said += [f"*Then {asked:g} min for questions.*"] * bool(asked)
+            said += ["*More, from the notebook:*"] * bool(written.get("text"))
             said += [cell(address).text for address in written.get("text", [])]
             if written["kind"] == "poll":
                 body[0] = f'<div class="question">{OPTIONS.sub(as_lines, body[0])}</div>'
             figures = [picture_bytes(written["figure"])] if "figure" in written else []
             title = filled(written["title"], numbers)
-            slides.append(Slide(written["kind"], title, [b for b in body if b], said, figures, written["minutes"]))
+            minutes = written["minutes"] + asked
+            slides.append(Slide(written["kind"], title, [b for b in body if b], said, figures, minutes))
     return slides

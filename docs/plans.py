@@ -7,6 +7,7 @@ docs/decks/ninety, seconds and memory from tests/benchmarks/results. docs/worksh
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tests.benchmarks.training import RESULTS
@@ -17,7 +18,7 @@ from . import cell_times, lecture
 from .words import plain
 
 EXERCISE = re.compile(r"^### Exercise (\d\d\.\w) · \w+ · (\d+) minutes", flags=re.MULTILINE)
-SECTION = re.compile(r"##+ (?!Exercise )(.+)")
+SECTION = re.compile(r"^##+ (?!Exercise )(.+)", flags=re.MULTILINE)
 CLOSING = ("Summary", "From equation to code", "Further reading")
 SITTING = 90  # minutes between two breaks, at most
 LONG = 5  # seconds of a cell that a class would notice
@@ -42,8 +43,8 @@ def sections(number: str) -> list[Section]:
         >>> [section.heading for section in sections("00")][1]
         'Your machine'
     """
-    cells, found, place, before = _cells(number), [Section("Opening", False, 0.0, {})], 0, False
-    for cell, further in zip(cells, is_further(cells), strict=True):
+    found, place, before = [Section("Opening", False, 0.0, {})], 0, False
+    for cell, further in _pieces(_cells(number)):
         text = source(cell) if cell["cell_type"] == "markdown" else ""
         heading = re.match(r"## (.+)" if further == before else r"##+ (.+)", text)
         if heading and (further or heading[0].startswith("## ")):
@@ -56,6 +57,15 @@ def sections(number: str) -> list[Section]:
         reading = last.reading + minutes(cell) - sum(exercises.values())
         found[place] = last._replace(reading=reading, exercises={**last.exercises, **exercises})
     return found
+
+
+def _pieces(cells: list[dict]) -> Iterator[tuple[dict, bool]]:
+    """The cells and whether they are further, texts cut at headings: one may end a section and begin another."""
+    for cell, further in zip(cells, is_further(cells), strict=True):
+        texts = re.split(r"^(?=## )", source(cell), flags=re.MULTILINE) if cell["cell_type"] == "markdown" else [""]
+        for text in texts if len(texts) > 1 else [source(cell)]:
+            if text:
+                yield {**cell, "source": text}, further
 
 
 def _cells(number: str) -> list[dict]:
@@ -80,16 +90,19 @@ def clock(total: float, start: str = "00:00") -> str:
 def lecture_table() -> str:
     """The lecture minute by minute, from its slides."""
     now, rows = 0.0, []
-    titles = [part["title"] for part in lecture.parts() for _ in part["slide"]]
-    for part, slide in zip(titles, lecture.lecture(), strict=True):
+    written = [(part["title"], one.get("questions", 0)) for part in lecture.parts() for one in part["slide"]]
+    for (part, asked), slide in zip(written, lecture.lecture(), strict=True):
         if not rows or part != rows[-1][0]:
             rows.append((part, f"\n### {part}\n\n| at | minutes | slide | |\n|---|---|---|---|\n"))
         kind = {"poll": "**poll**", "answer": "answer", "code": "code"}.get(slide.kind, "")
+        kind = f"{asked:g} of them for questions" if asked else kind
         line = f"| {now:g} | {slide.minutes:g} | {plain(slide.title)} | {kind} |\n"
         rows[-1] = (part, rows[-1][1] + line)
         now += slide.minutes
     polls = sum(slide.kind == "poll" for slide in lecture.lecture())
-    return f"{len(titles)} slides, {polls} polls, {now:g} minutes.\n" + "".join(text for _, text in rows)
+    asked = sum(asked for _, asked in written)
+    sums = f"{len(written)} slides, {polls} polls, {now:g} minutes, {asked:g} of them for questions.\n"
+    return sums + "".join(text for _, text in rows)
 
 
 def workshop() -> list[tuple[str, float, str]]:
@@ -198,8 +211,8 @@ def long_cells_table() -> str:
         seconds, heading, long = stored[path.stem]["cells"], "Opening", []
         cells = read(path)["cells"]
         for cell, further in zip(cells, is_further(cells), strict=True):
-            if cell["cell_type"] == "markdown" and (found := SECTION.match(source(cell))):
-                heading = plain(found[1])
+            if cell["cell_type"] == "markdown" and (found := SECTION.findall(source(cell))):
+                heading = plain(found[-1])
             elif not further and seconds.get(cell["id"], 0) >= LONG:
                 long.append(f"{heading} ({seconds[cell['id']]:.0f} s)")
         lines.append(f"| {path.name[:2]} | {sum(seconds.values()):.0f} s | {', '.join(long) or 'none'} |")

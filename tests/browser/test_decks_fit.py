@@ -132,7 +132,7 @@ def test_the_speaker_sees_notes_and_minutes(chromium, folder):
     notes = window.value
     notes.wait_for_function("document.querySelector('.speaker-controls-notes .value')?.innerText.length > 100")
     text = notes.locator(".speaker-controls-notes .value").inner_text()
-    assert text.startswith("Minute 8 to 10.") and "From the notebook" in text
+    assert text.startswith("Minute 7.5 to 9.") and "More, from the notebook" in text
     assert notes.locator(".speaker-controls-notes mjx-container svg").count() > 0
     assert notes.locator(".speaker-controls-time").inner_text()
     page.close()

@@ -50,7 +50,10 @@ def chromium():
 def pages():
     """{name: address} of every page."""
     if not fresh():
-        site.main()
+        try:
+            site.main()
+        except SystemExit as stopped:
+            pytest.fail(str(stopped))
     paths = [path for path in sorted(site.SITE.rglob("*.html")) if "_static" not in path.parts]
     return {str(path.relative_to(site.SITE)): path.as_uri() for path in paths}
 

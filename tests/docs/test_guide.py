@@ -5,7 +5,7 @@ import re
 import pytest
 
 from docs import guide, lecture, plans
-from tests.form import PATHS, read, times
+from tests.form import PATHS, read, source, times
 
 NUMBERS = [path.name[:2] for path in PATHS]
 SITE = guide.site_pages()
@@ -40,6 +40,14 @@ def test_the_lecture_fills_its_ninety_minutes():
     ):
         parts = [part["title"] for part in lecture.parts()]
         assert title in parts + [slide.title for slide in slides], f"lecture.md names {title!r}, which is no slide"
+
+
+def test_a_section_may_begin_in_the_middle_of_a_text():
+    """As "Training" of 04 does: a last word on the section before, then the heading."""
+    for path in PATHS:
+        texts = [source(cell) for cell in read(path)["cells"] if cell["cell_type"] == "markdown"]
+        headings = [heading for text in texts for heading in re.findall(r"^## (.+)", text, flags=re.MULTILINE)]
+        assert set(map(str.strip, headings)) <= {section.heading for section in plans.sections(path.name[:2])}
 
 
 def test_the_day_has_breaks_and_an_end():

@@ -38,7 +38,8 @@ def write_source(folder: Path = SOURCE) -> None:
     shutil.copytree(PAGES, folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(vendored("mathjax"), folder / "_static" / "mathjax", ignore=shutil.ignore_patterns(".version"))
     shutil.copy(ROOT / "notebooks" / "references.bib", folder)
-    shutil.copy(ROOT / "docs" / "latent_space.png", folder)
+    for picture in (ROOT / "docs" / "latent_space.png", *(ROOT / "tests" / "benchmarks" / "results").glob("*.png")):
+        shutil.copy(picture, folder)
     (folder / "notebooks").mkdir()
     for path in PATHS:
         text = json.dumps(page(read(path)), ensure_ascii=False)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vae_helpers import device, pick_device, seed_everything
-from vae_helpers.device import autocast, reuse_memory, spare_busy_cores
+from vae_helpers.device import autocast, fast_bfloat16, flush_denormals, reuse_memory, spare_busy_cores
 
 
 def test_the_environment_overrides(monkeypatch):
@@ -57,6 +57,41 @@ def test_autocast_only_where_asked():
         assert (a @ a).dtype == torch.float32
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "fast"),
+    [
+        ({"architecture": "x86_64", "amx_bf16": True, "avx512_bf16": True}, True),  # Intel, since Sapphire Rapids
+        ({"architecture": "x86_64", "amx_bf16": False, "avx512_bf16": True}, True),  # AMD, since Zen 4
+        ({"architecture": "x86_64", "avx512_f": True, "amx_tile": True, "avx512_bf16": False}, False),
+        ({"architecture": "x86_64", "avx2": True}, False),
+        ({"architecture": "aarch64", "neon": True, "bf16": True}, True),  # AWS Graviton 3
+        ({"architecture": "aarch64", "neon": True, "bf16": False}, False),
+    ],
+)
+def test_which_processors_multiply_bfloat16(monkeypatch, capabilities, fast):
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert fast_bfloat16(cpu) is fast
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert not fast_bfloat16(cpu)  # without oneDNN nothing uses what the processor can do
+
+
+def test_an_older_torch_that_does_not_say_counts_as_without(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not fast_bfloat16(torch.device("cpu"))
+
+
+@pytest.mark.parametrize("kind", ["cuda", "xpu"])
+@pytest.mark.parametrize("supported", [True, False])
+def test_accelerators_are_asked_without_emulation(monkeypatch, kind, supported):
+    told = []
+    fake = SimpleNamespace(is_bf16_supported=lambda including_emulation: told.append(including_emulation) or supported)
+    monkeypatch.setattr(torch, "get_device_module", lambda device: fake)
+    assert fast_bfloat16(torch.device(kind)) is supported and told == [False]
+    assert not fast_bfloat16(torch.device("mps"))
+
+
 def test_glibc_is_told_once_to_keep_freed_memory(monkeypatch):
     """Numbers as in malloc.h: M_TRIM_THRESHOLD -1, M_MMAP_THRESHOLD -3. What it is worth, the benchmark measures."""
     told = []
@@ -69,6 +104,20 @@ def test_glibc_is_told_once_to_keep_freed_memory(monkeypatch):
     monkeypatch.setattr(device.ctypes, "CDLL", lambda name: SimpleNamespace())  # not glibc
     reuse_memory.cache_clear()
     reuse_memory()
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_denormals_are_0_inside_on_all_threads_and_as_before_outside(before):
+    tiny = torch.full((10**6,), 1e-39)  # of so many each thread takes a part
+    if not torch.set_flush_denormal(before):
+        pytest.skip("this processor cannot")
+    try:
+        with pytest.raises(ZeroDivisionError), flush_denormals():
+            assert not (tiny * 1).any()
+            raise ZeroDivisionError
+        assert (tiny * 1).any().item() is not before and (tiny * 1).all().item() is not before
+    finally:
+        torch.set_flush_denormal(False)
 
 
 @pytest.fixture

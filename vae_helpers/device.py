@@ -5,7 +5,8 @@ import operator
 import os
 import random
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
@@ -82,6 +83,26 @@ def reuse_memory() -> None:
         mallopt(mmap_threshold, 32 * 2**20)  # the largest that glibc takes
 
 
+@contextmanager
+def flush_denormals() -> Iterator[None]:
+    """Inside, a CPU takes numbers below the smallest normal one, 1e-38 in float32, for 0.
+
+    Intel's processors are a hundred times slower with them, and a weight of IWAE that is 90 nats below the largest is
+    one: with 50 samples a training step is three times as fast without. `fit` opens this context.
+
+    Example:
+        >>> with flush_denormals():
+        ...     torch.tensor([1e-39]) * 1
+        tensor([0.])
+    """
+    before = (torch.tensor([1e-39]) * 1).item() == 0  # torch sets it, and does not say what it is
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
+
+
 def spare_busy_cores() -> None:
     """Leave the cores that other programs use to them, by fewer threads; on an idle machine do nothing.
 
@@ -142,8 +163,29 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether matrices of bfloat16 are multiplied in hardware, where they take half of a float32's time and less.
+
+    On a CPU that is AMX or AVX-512 BF16 of Intel and AMD, or BF16 of ARM, by way of oneDNN. Without them bfloat16 is
+    slower than float32. An older torch, which does not say what a CPU can do, counts as without.
+
+    Args:
+        device: where they would be multiplied.
+
+    Example:
+        >>> fast_bfloat16(torch.device("meta"))
+        False
+    """
+    if device.type in ("cuda", "xpu"):
+        return torch.get_device_module(device).is_bf16_supported(including_emulation=False)
+    if device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    can = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(can.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+
+
 def autocast(device: torch.device, enabled: bool) -> AbstractContextManager:
-    """A context in which matrix products run in bfloat16.
+    """A context in which matrix products of float32 run in bfloat16; those of float64 stay as they are.
 
     Args:
         device: where they run.
@@ -152,7 +194,7 @@ def autocast(device: torch.device, enabled: bool) -> AbstractContextManager:
     Example:
         >>> a = torch.eye(2)
         >>> with autocast(a.device, enabled=True):
-        ...     (a @ a).dtype
-        torch.bfloat16
+        ...     (a @ a).dtype, (a.double() @ a.double()).dtype
+        (torch.bfloat16, torch.float64)
     """
     return torch.autocast(device.type, dtype=torch.bfloat16) if enabled else nullcontext()

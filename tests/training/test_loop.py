@@ -33,6 +33,7 @@ from vae_helpers import (
     iwae_bound,
     plot_history,
 )
+from vae_helpers.training import long_run
 
 SHAPE = (1, 3, 4)
 QUIET = {"progress": False, "device": "cpu"}
@@ -213,6 +214,47 @@ def test_autocast_runs_the_matrix_products_in_bfloat16():
     fit(model, patterns(50), record, epochs=1, **QUIET)
     assert kinds[0] == torch.bfloat16 and kinds[-1] == torch.float32
     assert all(p.dtype == torch.float32 and p.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_autocast_may_ask_the_device(monkeypatch, fast):
+    """In training alone: what is evaluated on the way is float32."""
+    kinds = {True: set(), False: set()}
+
+    def record(model, x):
+        kinds[model.training].add(model.encoder(x)[0].dtype)
+        return elbo(model, x)
+
+    monkeypatch.setattr(long_run, "fast_bfloat16", lambda device: fast)
+    run, x = LongRun(autocast="auto"), patterns(50)
+    fit(small_vae(), x, record, epochs=1, validation=x, long_run=run, **QUIET)
+    assert kinds == {True: {torch.bfloat16 if fast else torch.float32}, False: {torch.float32}}
+
+
+def test_autocast_leaves_float64_alone():
+    def trained(run):
+        torch.manual_seed(0)
+        model = small_vae().double()
+        fit(model, patterns(50).double(), epochs=1, long_run=run, **QUIET)
+        return torch.cat([p.flatten() for p in model.parameters()])
+
+    assert torch.equal(trained(LongRun(autocast=True)), trained(LongRun()))
+
+
+def test_denormals_are_flushed_while_training_and_not_after():
+    tiny, seen = torch.tensor([1e-39]), []
+
+    def record(model, x):
+        seen.append((tiny * 1).item())
+        return elbo(model, x)
+
+    fit(small_vae(), patterns(50), record, epochs=1, **QUIET)
+    assert set(seen) == {0.0} and (tiny * 1).item() > 0
+
+
+def test_autocast_is_one_of_three():
+    with pytest.raises(ValueError, match="True, False or \"auto\", got 'yes'"):
+        LongRun(autocast="yes")
 
 
 @pytest.mark.parametrize("likelihood", [Bernoulli, partial(Gaussian, "optimal")])

@@ -10,7 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 
 from ..contexts import unchecked_distributions
-from ..device import autocast
+from ..device import autocast, fast_bfloat16
 from ..objectives.terms import named_terms
 from .checkpoint import Checkpoint
 from .history import History
@@ -42,9 +42,14 @@ class LongRun(Hooks):
             the same seed); a file of any other objective, data, model or setting is refused. `load_weights`
             takes the model out of it.
         compile: `torch.compile` the objective: a minute of waiting that long runs on a GPU repay.
-        autocast: bfloat16 matrix products.
+        autocast: bfloat16 matrix products in training (never in an evaluation, and never of float64): True, False, or
+            "auto", which is True where the device multiplies bfloat16 in hardware (`device.fast_bfloat16`). They pay
+            for large products: batches of 300 and more, many samples (docs/pages/speed.md).
         clip_norm: the gradient is scaled down to this norm where it is longer.
         seed: the one that weights and batches were drawn with, if a checkpoint should know it.
+
+    Raises:
+        ValueError: for another autocast.
 
     Example:
         >>> LongRun(clip_norm=100.0)
@@ -53,12 +58,17 @@ class LongRun(Hooks):
 
     checkpoint: str | PathLike | None = None
     compile: bool = False
-    autocast: bool = False
+    autocast: bool | str = False
     clip_norm: float | None = None
     seed: int | None = None
 
+    def __post_init__(self):
+        if self.autocast not in (True, False, "auto"):
+            raise ValueError(f'autocast must be True, False or "auto", got {self.autocast!r}')
+
     def start(self, model: nn.Module, objective: Callable, device: torch.device) -> Callable:
         self.device, self.processes = device, Processes.current()
+        self.lower = fast_bfloat16(device) if self.autocast == "auto" else self.autocast
         self.reports = self.processes.rank == 0
         step = _Objective(model, objective)
         if self.processes.size > 1:
@@ -69,13 +79,13 @@ class LongRun(Hooks):
                 step = torch.compile(step, dynamic=False, mode=mode)
 
         def forward(x: Tensor, scheduled: dict[str, float]) -> dict[str, Tensor]:
-            with unchecked_distributions(), autocast(device, self.autocast):
+            with unchecked_distributions(), autocast(device, self.lower):
                 return named_terms(step(x, scheduled), len(x))
 
         return forward
 
     def resume(self, parts: dict, **what: object) -> History:
-        mine = dict(clip_norm=self.clip_norm, autocast=self.autocast, seed=self.seed, processes=self.processes.size)
+        mine = dict(clip_norm=self.clip_norm, autocast=self.lower, seed=self.seed, processes=self.processes.size)
         this = {} if self.checkpoint is None else identity(**what, **mine)  # fingerprints take a moment
         self.stored = Checkpoint(self.checkpoint, this, parts, self.device, self.processes)
         return self.stored.load()

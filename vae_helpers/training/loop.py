@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from ..checks import check_images, like_the_model
 from ..contexts import fitting
-from ..device import pick_device, reuse_memory, spare_busy_cores
+from ..device import flush_denormals, pick_device, reuse_memory, spare_busy_cores
 from ..measures.marginal_likelihood import evaluate
 from ..objectives.elbo import elbo
 from .history import History
@@ -105,13 +105,13 @@ def fit(
     done, quiet = len(history.train), not progress or not hooks.reports
     bar = tqdm(total=total_steps, initial=done * len(sizes), unit="step", disable=quiet, leave=False)
     try:
-        with fitting(model) as after_step:
+        with fitting(model) as after_step, flush_denormals():
             for epoch in range(done, 0 if history.stopped else epochs):
                 spare_busy_cores()
                 begun, sums = time.perf_counter(), []  # of every step: each term, summed, left on the device
                 for rows in hooks.shuffled(len(images), device).split(sizes):
                     # the batch, and how far training has come
-                    x = images[hooks.share(rows)]
+                    x = images.index_select(0, hooks.share(rows))  # images[rows], in half the time
                     x = torch.bernoulli(x) if binarize else x
                     t = (epoch * len(sizes) + len(sums)) / total_steps
 

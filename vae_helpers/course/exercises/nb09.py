@@ -18,18 +18,15 @@ def auroc(answer: Callable) -> str:
         draw = lambda size: torch.randint(0, 12, (size,), generator=rng).float()  # noqa: E731, B023
         cases.append((draw(n), draw(m) + 3 * (1 - seed)))
     for normal, odd in cases:
-        got = answer(normal, odd)
-        compare(got, _pairs(normal, odd), _wrong_shares(normal, odd))
-        if not isinstance(got, Tensor):
-            raise Mistake("The number is right. Return it as a tensor, without float or .item(): the notebook goes on "
-                          "with tensors.")  # fmt: skip
+        compare(got := answer(normal, odd), _pairs(normal, odd), _wrong_shares(normal, odd))
+    if not isinstance(got, Tensor):
+        raise Mistake("The number is right. But return it as a tensor, without float or .item().")
     for normal, odd in cases:  # far from 0, and close together or far apart
         for scale, shift in ((1e-3, 1000.0), (1e4, -1e6)):
             got = answer(normal.double() * scale + shift, odd.double() * scale + shift)
-            if not same(torch.as_tensor(got), _pairs(normal, odd)):
+            if not same(got, _pairs(normal, odd)):
                 raise Mistake("Right for scores of moderate size. But only their order counts, however far apart.")
-    one = torch.tensor([2.0])
-    if not same(torch.as_tensor(answer(one, one)), torch.tensor(0.5)):
+    if not same(answer(torch.ones(1), torch.ones(1)), torch.tensor(0.5)):
         raise Mistake("Right for many scores. One normal and one odd image with the same score are a tie: 0.5.")
     return "Half means that the score knows nothing, and below half that it is wrong about what is odd."
 
@@ -224,8 +221,7 @@ def initial_bits(answer: Callable) -> str:
     cases = [(popped, pushed.clamp(min=0)) for popped, pushed in cases]
     late = "Each image pops *before* it pushes: its own pushed bits cannot pay for its own pop."
     for popped, pushed in cases:
-        gained = torch.cumsum(pushed - popped, 0)
-        before = gained - (pushed - popped)
+        before = (gained := torch.cumsum(pushed - popped, 0)) - (pushed - popped)
         compare(answer(popped, pushed), _least(popped, pushed), [
             (popped[0], "This is what the first image needs. Can a later one need more than is there by then?"),
             (popped.max(), "This is the largest pop; but what the images before have pushed is there by then."),

@@ -1,0 +1,211 @@
+"""The table of the IWAE paper, trained anew: Burda et al. (2016), table 1, MNIST.
+
+    VAE_DATA_DIR=... python -m tests.benchmarks.burda2016                     # every row: a night on two cores
+    VAE_DATA_DIR=... python -m tests.benchmarks.burda2016 "IWAE, k = 50"      # some rows
+    python -m tests.benchmarks.burda2016_table                                # the page and the figure, from the JSON
+
+May be stopped at any time: a checkpoint is stored after every epoch in build/burda2016, a result when its row is done,
+and the same command goes on. Rows that are in the JSON are not trained again.
+
+As in the paper and in its code (github.com/yburda/iwae): 784-200-200-50 and back (two layers: 784-200-200-100 and
+100-100-100-50), tanh; pixels drawn from the grey levels at every step; nothing chosen on test images; -log p(x) as
+-L_5000 on all 10,000 test images, drawn once. Ours: the recipe in `Row`, one cycle of the learning rate, bfloat16
+products while training (not in the evaluation), the DReG gradient for IWAE. Theirs: 3,280 epochs in batches of 20, the
+rate falling from 1e-3 to 1e-4.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from tests.benchmarks.measuring import machine
+from vae_helpers import (
+    VAE,
+    Bernoulli,
+    BottomUp,
+    HierarchicalVAE,
+    LayerPrior,
+    LongRun,
+    active_units,
+    dreg_bound,
+    elbo,
+    evaluate,
+    fit,
+    importance_log_prob,
+    importance_nll,
+    load_images,
+    log_weights,
+    seed_everything,
+    start_at_mean,
+)
+from vae_helpers.files import ROOT, write_atomically
+
+STORED = ROOT / "tests" / "benchmarks" / "results" / "burda2016.json"
+WEIGHTS = STORED.with_suffix(".pt")  # of the best model
+CHECKPOINTS = ROOT / "build" / "burda2016"
+SAMPLES = 5000
+DRAWN_WITH = 2016  # the seed of the black and white test images
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of the table: what the paper found, and how it is trained here."""
+
+    layers: int
+    bound: str  # "VAE" or "IWAE"
+    k: int
+    published: float  # nats
+    active: str  # units in use, published
+    epochs: int
+    batch_size: int = 100
+    lr: float = 3e-3
+    seeds: int = 1
+
+    @property
+    def name(self) -> str:
+        return f"{self.bound}, k = {self.k}" + (", two layers" if self.layers == 2 else "")
+
+
+ROWS = [
+    Row(1, "VAE", 1, 86.76, "19", epochs=300),
+    Row(1, "IWAE", 50, 84.78, "25", epochs=100),
+    Row(1, "IWAE", 5, 85.54, "22", epochs=150),
+    Row(1, "VAE", 5, 86.47, "20", epochs=150),
+    Row(1, "VAE", 50, 86.35, "20", epochs=100),
+    Row(2, "IWAE", 50, 82.90, "26+7", epochs=100),
+]
+
+
+# --- the models ---
+
+
+def tanh_mlp(*sizes: int) -> nn.Sequential:
+    """Linear layers with a tanh between each two."""
+    layers = [part for a, b in zip(sizes[:-1], sizes[1:], strict=True) for part in (nn.Linear(a, b), nn.Tanh())]
+    return nn.Sequential(*layers[:-1])
+
+
+def between(inputs: int, outputs: int) -> nn.Sequential:
+    """The networks between pixels and z_1 have 200 units a layer, those between z_1 and z_2 100."""
+    width = 200 if 784 in (inputs, outputs) else 100
+    return tanh_mlp(inputs, width, width, outputs)
+
+
+class Halves(nn.Module):
+    """x -> (mu, log_var), the two halves of a network's output."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.net(x.flatten(1)).chunk(2, -1)
+
+
+def build(layers: int) -> VAE:
+    """The model of the paper with one or two stochastic layers, untrained."""
+    to_image = nn.Unflatten(-1, (1, 28, 28))
+    if layers == 1:
+        return VAE(Halves(between(784, 2 * 50)), nn.Sequential(between(50, 784), to_image), Bernoulli(), latent_dim=50)
+    prior = LayerPrior([100, 50], network=between)
+    decoder = nn.Sequential(between(100, 784), to_image)
+    return HierarchicalVAE(BottomUp([100, 50], network=between), prior, decoder, Bernoulli())
+
+
+def mean_elbo(model: VAE, x: Tensor, k: int) -> Tensor:
+    """The ELBO as the mean of k log-weights, `[B]`: the paper's VAE with k samples."""
+    return log_weights(model, x, k).mean(0)
+
+
+def objective(row: Row) -> Callable:
+    if row.k == 1:
+        return elbo
+    return partial(mean_elbo if row.bound == "VAE" else dreg_bound, k=row.k)
+
+
+# --- training and measuring ---
+
+
+def train(row: Row, seed: int, images: Tensor) -> tuple[VAE, list[float], float]:
+    """The trained model, its bound on the training images at every epoch, and the seconds of the epochs."""
+    seed_everything(seed)
+    model = build(row.layers)
+    start_at_mean(model, images)
+    checkpoint = CHECKPOINTS / f"{row.name}, {row.epochs} epochs, seed {seed}.pt".replace(" ", "")
+    long_run = LongRun(checkpoint=checkpoint, autocast=True, seed=seed)
+    settings = dict(epochs=row.epochs, batch_size=row.batch_size, lr=row.lr)
+    history = fit(model, images, objective(row), **settings, binarize=True, long_run=long_run, progress=False)
+    return model, [terms["value"] for terms in history.train], sum(history.seconds)
+
+
+def test_images(grey: Tensor) -> Tensor:
+    """Black and white pixels, drawn once from the grey levels."""
+    return torch.bernoulli(grey, generator=torch.Generator().manual_seed(DRAWN_WITH))
+
+
+def measure(model: VAE, x: Tensor, row: Row) -> dict:
+    """-L_5000 with its standard error over images, the ELBO, units in use; and what a test can afford, ten times."""
+    log_p = importance_log_prob(model, x, SAMPLES).double()
+    means = model.encode(x)
+    used = (means.var(0) > 0.01).split([100, 50] if row.layers == 2 else [50])
+    if row.layers == 1:
+        assert torch.equal(used[0], active_units(model, x))
+    return {
+        "nll": -log_p.mean().item(),
+        "standard error": (log_p.std() / len(x) ** 0.5).item(),
+        "first 500": -log_p[:500].mean().item(),
+        "first 500, k = 1000": [quick_nll(model, x) for _ in range(10)],
+        "elbo": evaluate(model, x)["value"],
+        "active": "+".join(str(int(layer.sum())) for layer in used),
+    }
+
+
+def quick_nll(model: VAE, x: Tensor) -> float:
+    """-L_1000 of the first 500 images: some seconds."""
+    return importance_nll(model, x[:500], k=1000)
+
+
+def run(row: Row, seed: int, train_images: Tensor, x: Tensor) -> dict:
+    """Train and measure one row with one seed."""
+    model, curve, seconds = train(row, seed, train_images)
+    begun = time.perf_counter()
+    found = measure(model, x, row) | {"seconds": seconds, "bound while training": [round(v, 3) for v in curve]}
+    found |= {"seconds to measure": time.perf_counter() - begun, "threads": torch.get_num_threads()}
+    if row.layers == 1 and found["nll"] < min((r["nll"] for r in results() if r["layers"] == 1), default=1e9):
+        write_atomically(WEIGHTS, lambda path: torch.save(model.state_dict(), path))
+    return asdict(row) | {"name": row.name, "seed": seed} | found | {"machine": machine()}
+
+
+def results() -> list[dict]:
+    return json.loads(STORED.read_text(encoding="utf-8")) if STORED.exists() else []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", help=f"default: all of {[row.name for row in ROWS]}")
+    args = parser.parse_args()
+    if unknown := set(args.rows) - {row.name for row in ROWS}:
+        parser.error(f"no row is called {unknown}: there are {[row.name for row in ROWS]}")
+    CHECKPOINTS.mkdir(parents=True, exist_ok=True)
+    data = load_images("mnist")
+    x = test_images(data.test)
+    for row in ROWS:
+        for seed in range(row.seeds):
+            done = [r for r in results() if (r["name"], r["seed"], r["epochs"]) == (row.name, seed, row.epochs)]
+            if done or (args.rows and row.name not in args.rows):
+                continue
+            found = run(row, seed, data.train, x)
+            text = json.dumps([*results(), found], indent=1) + "\n"
+            write_atomically(STORED, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+            print(f"{row.name}, seed {seed}: {found['nll']:.2f} +- {found['standard error']:.2f} nats "
+                  f"(published: {row.published}), {found['seconds']:.0f} s", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

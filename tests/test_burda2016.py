@@ -1,0 +1,85 @@
+"""What is stored of the published table: the page shows it, and the stored weights have the number that they claim."""
+
+import pytest
+import torch
+
+from tests.benchmarks import burda2016, burda2016_table
+from vae_helpers import load_images, load_weights, seed_everything
+
+
+@pytest.fixture(scope="module")
+def best():
+    return min((r for r in burda2016.results() if r["layers"] == 1), key=lambda r: r["nll"])
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = burda2016.build(layers=1)
+    load_weights(model, burda2016.WEIGHTS)
+    return model
+
+
+def test_the_page_shows_what_was_measured():
+    shown = burda2016_table.PAGE.read_text(encoding="utf-8")
+    assert shown == burda2016_table.page(), "python -m tests.benchmarks.burda2016_table"
+
+
+def test_results_are_those_of_the_rows():
+    rows = {row.name: row for row in burda2016.ROWS}
+    for found in burda2016.results():
+        row = rows[found["name"]]
+        recipe = (row.epochs, row.batch_size, row.lr, row.published)
+        assert (found["epochs"], found["batch_size"], found["lr"], found["published"]) == recipe
+        assert len(found["bound while training"]) == found["epochs"]
+        assert 0 < found["nll"] < -found["elbo"], "the bound with 5,000 samples is the tighter one"
+
+
+def test_models_are_those_of_the_paper():
+    """Every layer of weights, by its size."""
+    sizes = [tuple(p.shape) for p in burda2016.build(layers=2).parameters() if p.ndim == 2]
+    down = [(100, 50), (100, 100), (200, 100)]  # z_2 -> z_1
+    up = [(200, 784), (200, 200), (200, 200), (100, 100), (100, 100), (100, 100)]  # x -> z_1 -> z_2
+    assert sorted(sizes) == sorted([*up, *down, (200, 100), (200, 200), (784, 200)])
+    one = [tuple(p.shape) for p in burda2016.build(layers=1).parameters() if p.ndim == 2]
+    assert one == [(200, 784), (200, 200), (100, 200), (200, 50), (200, 200), (784, 200)]
+
+
+def test_the_mean_elbo_is_the_elbo():
+    """With many samples, the mean of log-weights is what `elbo` has in closed form."""
+    torch.manual_seed(0)
+    model, x = burda2016.build(layers=1), torch.rand(3, 1, 28, 28).round()
+    with torch.no_grad():
+        many = torch.stack([burda2016.mean_elbo(model, x, k=50) for _ in range(20)])
+        closed = torch.stack([burda2016.elbo(model, x).value for _ in range(1000)])
+    error = (many.var(0) / 20 + closed.var(0) / 1000).sqrt()
+    assert ((many.mean(0) - closed.mean(0)).abs() < 5 * error).all()
+
+
+def test_a_row_trains_goes_on_and_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(burda2016, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(burda2016, "STORED", tmp_path / "results.json")
+    monkeypatch.setattr(burda2016, "WEIGHTS", tmp_path / "results.pt")
+    monkeypatch.setattr(burda2016, "SAMPLES", 20)
+    images, x = torch.rand(300, 1, 28, 28), torch.rand(20, 1, 28, 28).round()
+    for layers in (1, 2):
+        row = burda2016.Row(layers, "IWAE", 3, 1.0, "1", epochs=2)
+        first, again = (burda2016.run(row, 0, images, x) for _ in range(2))
+        same = {"nll", "elbo", "seconds to measure"}  # samples of their own
+        assert {k: v for k, v in first.items() if k not in same} == {k: v for k, v in again.items() if k not in same}
+    assert (tmp_path / "results.pt").exists()
+
+
+def test_the_weights_are_small(model, best):
+    assert burda2016.WEIGHTS.stat().st_size < 5e6
+    assert best["active"].isdigit()
+
+
+@pytest.mark.mnist
+def test_the_weights_have_the_stored_number(model, best):
+    """On 500 test images with 1,000 samples, within what ten stored repetitions say of chance."""
+    x = burda2016.test_images(load_images("mnist").test)
+    stored = torch.tensor(best["first 500, k = 1000"], dtype=torch.float64)
+    assert best["first 500"] < stored.min(), "5,000 samples are tighter"
+    seed_everything(0)
+    error = stored.std() * (1 + 1 / len(stored)) ** 0.5
+    assert abs(burda2016.quick_nll(model, x) - stored.mean()) < 4.8 * error  # Student's t with 9 degrees: 1 in 1,000

@@ -5,6 +5,7 @@ import torch
 
 from tests.benchmarks import burda2016, burda2016_table
 from vae_helpers import load_images, load_weights, seed_everything
+from vae_helpers.data.raw_files import missing_files
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,7 @@ def test_the_weights_are_small(model, best):
 
 
 @pytest.mark.mnist
+@pytest.mark.skipif(bool(missing_files("mnist")), reason="MNIST is not on disk (make data)")
 def test_the_weights_have_the_stored_number(model, best):
     """On 500 test images with 1,000 samples, within what ten stored repetitions say of chance."""
     x = burda2016.test_images(load_images("mnist").test)

@@ -1,5 +1,7 @@
 """What is stored of the published table: the page shows it, and the stored weights have the number that they claim."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -29,10 +31,18 @@ def test_results_are_those_of_the_rows():
     rows = {row.name: row for row in burda2016.ROWS}
     for found in burda2016.results():
         row = rows[found["name"]]
-        recipe = (row.epochs, row.batch_size, row.lr, row.published)
-        assert (found["epochs"], found["batch_size"], found["lr"], found["published"]) == recipe
+        assert burda2016.is_of(found, row, found["seed"]) and found["published"] == row.published
         assert len(found["bound while training"]) == found["epochs"]
         assert 0 < found["nll"] < -found["elbo"], "the bound with 5,000 samples is the tighter one"
+
+
+def test_another_recipe_is_another_run():
+    row = burda2016.Row(1, "VAE", 1, 86.76, "19", epochs=300)
+    found = {**vars(row), "name": row.name, "seed": 0}
+    assert burda2016.is_of(found, row, 0)
+    for change in ({"lr": 1e-3}, {"epochs": 500}, {"batch_size": 20}):
+        assert not burda2016.is_of(found, replace(row, **change), 0)
+    assert not burda2016.is_of(found, row, 1)
 
 
 def test_models_are_those_of_the_paper():

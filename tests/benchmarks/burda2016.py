@@ -137,7 +137,7 @@ def train(row: Row, seed: int, images: Tensor) -> tuple[VAE, list[float], float]
     seed_everything(seed)
     model = build(row.layers)
     start_at_mean(model, images)
-    checkpoint = CHECKPOINTS / f"{row.name}, {row.epochs} epochs, seed {seed}.pt".replace(" ", "")
+    checkpoint = CHECKPOINTS / f"{row.name}, {row.epochs} epochs, lr {row.lr}, seed {seed}.pt".replace(" ", "")
     long_run = LongRun(checkpoint=checkpoint, autocast=True, seed=seed)
     settings = dict(epochs=row.epochs, batch_size=row.batch_size, lr=row.lr)
     history = fit(model, images, objective(row), **settings, binarize=True, long_run=long_run, progress=False)
@@ -186,6 +186,12 @@ def results() -> list[dict]:
     return json.loads(STORED.read_text(encoding="utf-8")) if STORED.exists() else []
 
 
+def is_of(found: dict, row: Row, seed: int) -> bool:
+    """Whether a result is that of a row as it is trained now."""
+    recipe = (row.name, row.epochs, row.batch_size, row.lr, seed)
+    return recipe == tuple(found[key] for key in ("name", "epochs", "batch_size", "lr", "seed"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", help=f"default: all of {[row.name for row in ROWS]}")
@@ -197,11 +203,11 @@ def main() -> None:
     x = test_images(data.test)
     for row in ROWS:
         for seed in range(row.seeds):
-            done = [r for r in results() if (r["name"], r["seed"], r["epochs"]) == (row.name, seed, row.epochs)]
-            if done or (args.rows and row.name not in args.rows):
+            if (args.rows and row.name not in args.rows) or any(is_of(r, row, seed) for r in results()):
                 continue
             found = run(row, seed, data.train, x)
-            text = json.dumps([*results(), found], indent=1) + "\n"
+            others = [r for r in results() if (r["name"], r["seed"]) != (row.name, seed)]  # not an older recipe's
+            text = json.dumps([*others, found], indent=1) + "\n"
             write_atomically(STORED, lambda path, text=text: path.write_text(text, encoding="utf-8"))
             print(f"{row.name}, seed {seed}: {found['nll']:.2f} +- {found['standard error']:.2f} nats "
                   f"(published: {row.published}), {found['seconds']:.0f} s", flush=True)  # fmt: skip

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from tests.form import with_table
 from vae_helpers import load_images
+from vae_helpers.files import write_atomically
 
 from . import libraries
 from .figures import plot_growth, plot_parts
@@ -170,7 +171,8 @@ def main() -> int:
         run |= {"machine": section["machine"], "data": section["data"], "found": run["found"] | section["found"]}
         run["load"] = sum(loads) / len(loads)
         print(*(line(*item) for item in section["found"].items()), sep="\n", flush=True)
-        args.store.write_text(json.dumps(report, indent=1) + "\n")
+        text = json.dumps(report, indent=1) + "\n"
+        write_atomically(args.store, lambda path, text=text: path.write_text(text))
     if args.store == STORED:
         write_page(report)
     return 0 if all(met(name, run["found"][name]) for name in TARGETS if name in run["found"]) else 3

@@ -22,10 +22,10 @@ PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FURTHER = re.compile(r"^#{2,4} Further: ")
 DISPLAYED = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 
-# Minutes a word, a line of code, a formula in the text, a line of a displayed formula: fitted to what fourteen readers
-# took for a core (tests/course/test_form.py). Two earlier fits, each to fewer readers, were a tenth too fast.
-RATES = {"words": 1 / 77, "code": 0.148, "formulas": 0.074, "displayed": 6.8}
-SPREAD = 0.85, 1.25  # the quickest and the slowest of these readers lie between, as shares of the estimate
+# Minutes a word, a line of code, a formula in the text, a line of a displayed formula: fitted to what sixteen readers
+# took for a core (tests/course/test_form.py). Three earlier fits, each to fewer readers, were 5 to 10 % too fast.
+RATES = {"words": 1 / 73, "code": 0.155, "formulas": 0.078, "displayed": 7.1}
+SPREAD = 0.8, 1.2  # the quickest and the slowest of these readers lie between, as shares of the estimate
 
 
 def source(cell: dict) -> str:

@@ -42,6 +42,11 @@ def test_the_page_on_speed_shows_what_was_measured(benchmark):
     assert training.with_table(page, name, benchmark.table(report)) == page, "run the benchmark again"
 
 
+def test_the_readme_shows_the_main_figures():
+    readme, report = training.README.read_text(), json.loads(training.STORED.read_text())
+    assert training.with_table(readme, "training", training.short_table(report)) == readme, "run the benchmark again"
+
+
 def test_the_page_shows_what_lower_precision_changes():
     page, latest = training.SPEED.read_text(), json.loads(training.STORED.read_text())["runs"][-1]["found"]
     assert training.with_table(page, "precision", training.precision_table(latest)) == page

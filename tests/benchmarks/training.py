@@ -33,6 +33,7 @@ from .training_cost import epochs, memory_of, parts, precision, quality, steps
 
 STORED = RESULTS / "training.json"
 SPEED = ROOT / "docs" / "pages" / "speed.md"  # has the tables, between marks
+README = ROOT / "README.md"  # has a short one
 SECTIONS = {
     "steps": steps,
     "parts": parts,
@@ -77,6 +78,11 @@ ALSO_SHOWN = (
     "sweep of 5 / its floors",
     "sweep: 5 fits / fit_sweep",
 )
+IN_SHORT = (
+    *(f"time to quality: {name} / fit" for name in (*SLOWER, "plain loop")),
+    "epoch: fit / plain loop",
+    "step: fit / floor",
+)
 ORDER = ("step", "epoch", "time to quality:", "time to quality (", "quality", "IWAE", "importance", "AIS", "sweep")
 
 
@@ -102,14 +108,31 @@ def table(report: dict) -> str:
     latest = runs[0]["found"]
     names = [name for name in (*TARGETS, *ALSO_SHOWN) if any(name in run["found"] for run in runs)]
     for name in sorted(names, key=lambda name: [name.startswith(start) for start in ORDER].index(True)):
-        wanted = yes_or_no = ""
-        if name in TARGETS:
-            bound, sense = TARGETS[name]
-            wanted = f"{'at most' if sense == '<=' else 'at least'} {bound:g}"
-            yes_or_no = "" if name not in latest else "yes" if met(name, latest[name]) else "**no**"
         values = " | ".join(shown(run["found"].get(name)) for run in runs)
-        rows.append(f"| {name} | {values} | {wanted} | {yes_or_no} |")
+        rows.append(f"| {name} | {values} | {wanted(name)} | {verdict(name, latest)} |")
     return "\n".join([*rows, "", *(run_was(run) for run in runs)])
+
+
+def short_table(report: dict) -> str:
+    """Markdown for the README: the latest run's main figures."""
+    run = report["runs"][-1]
+    rows = [f"| | {run['machine']['date']} | wanted | met |", "|---|---|---|---|"]
+    for name in IN_SHORT:
+        rows.append(f"| {name} | {shown(run['found'].get(name))} | {wanted(name)} | {verdict(name, run['found'])} |")
+    return "\n".join(rows) + "\n"
+
+
+def wanted(name: str) -> str:
+    """The target of a figure in words, if it has one."""
+    if name not in TARGETS:
+        return ""
+    bound, sense = TARGETS[name]
+    return f"{'at most' if sense == '<=' else 'at least'} {bound:g}"
+
+
+def verdict(name: str, found: dict) -> str:
+    """Whether a figure with a target meets it."""
+    return "" if name not in TARGETS or name not in found else "yes" if met(name, found[name]) else "**no**"
 
 
 def run_was(run: dict) -> str:
@@ -179,8 +202,9 @@ def main() -> int:
 
 
 def write_page(report: dict) -> None:
-    """The tables of the page on speed, and its figures, from what is stored."""
+    """The tables of the page on speed and of the README, and the figures, from what is stored."""
     latest = report["runs"][-1]["found"]
+    README.write_text(with_table(README.read_text(), "training", short_table(report)))
     page = with_table(SPEED.read_text(), "training", table(report))
     SPEED.write_text(with_table(page, "precision", precision_table(latest)))
     plot_growth(latest, STORED.with_suffix(".png"))

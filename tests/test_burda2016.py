@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from tests.benchmarks import burda2016, burda2016_table
-from vae_helpers import load_images, load_weights, seed_everything
+from tests.benchmarks.burda2016 import Row
+from vae_helpers import active_units, elbo, load_images, load_weights, seed_everything
 from vae_helpers.data.raw_files import missing_files
 
 
@@ -22,9 +23,9 @@ def model():
     return model
 
 
-def test_the_page_shows_what_was_measured():
-    shown = burda2016_table.PAGE.read_text(encoding="utf-8")
-    assert shown == burda2016_table.page(), "python -m tests.benchmarks.burda2016_table"
+def test_page_readme_and_notebook_show_what_was_measured():
+    for path, text in burda2016_table.pages().items():
+        assert path.read_text(encoding="utf-8") == text, "python -m tests.benchmarks.burda2016_table"
 
 
 def test_results_are_those_of_the_rows():
@@ -33,16 +34,18 @@ def test_results_are_those_of_the_rows():
         row = rows[found["name"]]
         assert burda2016.is_of(found, row, found["seed"]) and found["published"] == row.published
         assert len(found["bound while training"]) == found["epochs"]
+        assert not row.start or any(found["seed"] == r["seed"] for r in burda2016.results() if r["name"] == row.start)
         assert 0 < found["nll"] < -found["elbo"], "the bound with 5,000 samples is the tighter one"
 
 
 def test_another_recipe_is_another_run():
-    row = burda2016.Row(1, "VAE", 1, 86.76, "19", epochs=300)
-    found = {**vars(row), "name": row.name, "seed": 0}
+    row = burda2016.named("VAE, k = 50")
+    found = {"recipe": row.recipe, "seed": 0}
     assert burda2016.is_of(found, row, 0)
-    for change in ({"lr": 1e-3}, {"epochs": 500}, {"batch_size": 20}):
+    for change in ({"lr": 3e-3}, {"epochs": 500}, {"batch_size": 20}, {"start": "IWAE, k = 5"}):
         assert not burda2016.is_of(found, replace(row, **change), 0)
     assert not burda2016.is_of(found, row, 1)
+    assert burda2016.named("VAE, k = 1").recipe in row.recipe, "and so is one that begins with other weights"
 
 
 def test_models_are_those_of_the_paper():
@@ -56,13 +59,22 @@ def test_models_are_those_of_the_paper():
 
 
 def test_the_mean_elbo_is_the_elbo():
-    """With many samples, the mean of log-weights is what `elbo` has in closed form."""
+    """With many samples, the mean of log-weights is what `elbo` has in closed form, and so are its gradients."""
     torch.manual_seed(0)
     model, x = burda2016.build(layers=1), torch.rand(3, 1, 28, 28).round()
-    with torch.no_grad():
-        many = torch.stack([burda2016.mean_elbo(model, x, k=50) for _ in range(20)])
-        closed = torch.stack([burda2016.elbo(model, x).value for _ in range(1000)])
-    error = (many.var(0) / 20 + closed.var(0) / 1000).sqrt()
+    weight = model.encoder.net[-1].weight  # what the score of q would reach
+
+    def values_and_gradients(objective, n):
+        found = []
+        for _ in range(n):
+            values = objective(model, x)
+            (gradient,) = torch.autograd.grad(values.sum(), weight)
+            found.append(torch.cat([values.detach(), gradient[[3, 70]].flatten()]))
+        return torch.stack(found)
+
+    many = values_and_gradients(lambda *batch: burda2016.mean_elbo(*batch, k=50), 20)
+    closed = values_and_gradients(lambda *batch: elbo(*batch).value, 400)
+    error = (many.var(0) / len(many) + closed.var(0) / len(closed)).sqrt()
     assert ((many.mean(0) - closed.mean(0)).abs() < 5 * error).all()
 
 
@@ -71,10 +83,14 @@ def test_a_row_trains_goes_on_and_is_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(burda2016, "STORED", tmp_path / "results.json")
     monkeypatch.setattr(burda2016, "WEIGHTS", tmp_path / "results.pt")
     monkeypatch.setattr(burda2016, "SAMPLES", 20)
+    monkeypatch.setattr(burda2016, "ROWS", [Row(layers, "IWAE", 2, 1.0, "1", epochs=1) for layers in (1, 2)])
     images, x = torch.rand(300, 1, 28, 28), torch.rand(20, 1, 28, 28).round()
     for layers in (1, 2):
-        row = burda2016.Row(layers, "IWAE", 3, 1.0, "1", epochs=2)
+        start = burda2016.ROWS[layers - 1].name
+        row = Row(layers, "IWAE", 3, 1.0, "1", epochs=2, start=start)
         first, again = (burda2016.run(row, 0, images, x) for _ in range(2))
+        if layers == 1:
+            assert first["active"] == str(int(active_units(burda2016.train(row, 0, images)[0], x).sum()))
         same = {"nll", "elbo", "seconds to measure"}  # samples of their own
         assert {k: v for k, v in first.items() if k not in same} == {k: v for k, v in again.items() if k not in same}
     assert (tmp_path / "results.pt").exists()

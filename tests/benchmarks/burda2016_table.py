@@ -1,15 +1,21 @@
-"""Table and figure of docs/pages/published.md, from stored results: python -m tests.benchmarks.burda2016_table"""
+"""Tables and figure from stored results, for docs/pages/published.md, the README and notebook 07:
 
+python -m tests.benchmarks.burda2016_table
+"""
+
+import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from tests.benchmarks.burda2016 import ROWS, STORED, Row, results
-from tests.form import with_table
+from tests.benchmarks.burda2016 import ROWS, STORED, Row, named, results
+from tests.form import read, set_source, source, with_table
 from vae_helpers import BLUE, ORANGE, use_style
 from vae_helpers.files import ROOT
 
 PAGE = ROOT / "docs" / "pages" / "published.md"
+README = ROOT / "README.md"
+NOTEBOOK = ROOT / "notebooks" / "07_iwae.ipynb"
 FIGURE = STORED.with_suffix(".png")
 
 
@@ -27,31 +33,52 @@ def done() -> list[tuple[Row, list[dict]]]:
     return [(row, found) for row in ROWS if (found := of(row))]
 
 
-def table() -> str:
-    """Markdown: with the error over images, seeds, units in use, the recipe and its time."""
-    head = [
-        "",
-        "published",
-        "here",
-        "seeds",
-        "units in use (published)",
-        "ELBO",
-        "epochs",
-        "batch",
-        "training, on a shared machine",
-    ]
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+def markdown(head: list[str], lines: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *lines)) + "\n"
+
+
+def nll(found: list[dict]) -> str:
+    return f"{mean(found, 'nll'):.2f} ± {mean(found, 'standard error'):.2f}"
+
+
+def units(found: list[dict]) -> str:
+    return ", ".join(one["active"] for one in found)
+
+
+def epochs(row: Row) -> int:
+    """Of training, with those of the rows that it begins from."""
+    return row.epochs + (epochs(named(row.start)) if row.start else 0)
+
+
+def minutes(row: Row) -> float:
+    """Of training, likewise."""
+    return mean(of(row), "seconds") / 60 + (minutes(named(row.start)) if row.start else 0)
+
+
+def whole_table() -> str:
+    """Markdown for the page: with seeds, the ELBO, the recipe and its time."""
+    head = ["", "published", "here", "seeds", "units in use (published)", "ELBO", "begins with", "epochs (in all)",
+            "batch", "peak rate", "training, in all"]  # fmt: skip
+    lines = []
     for row, found in done():
-        nll = f"{mean(found, 'nll'):.2f} ± {mean(found, 'standard error'):.2f}"
-        units = ", ".join(one["active"] for one in found)
-        took = f"{mean(found, 'seconds') / 60:.0f} min"
-        cells = [row.name, f"{row.published:.2f}", nll, str(len(found)), f"{units} ({row.active})",
-                 f"{-mean(found, 'elbo'):.2f}", str(found[0]["epochs"]), str(found[0]["batch_size"]), took]  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |")
+        in_all = f" ({epochs(row)})" if row.start else ""
+        lines.append([row.name, f"{row.published:.2f}", nll(found), str(len(found)), f"{units(found)} ({row.active})",
+                      f"{-mean(found, 'elbo'):.2f}", row.start or "new weights", f"{row.epochs}{in_all}",
+                      str(row.batch_size), f"{row.lr:g}", f"{minutes(row):.0f} min"])  # fmt: skip
     missing = ", ".join(f"{row.name} (published: {row.published:.2f})" for row in ROWS if not of(row))
     machine = results()[-1]["machine"]
-    text = f"Measured on {machine['date']}: {machine['processor']}, torch {machine['torch']}."
-    return "\n".join([*lines, "", text, *(["", f"Not trained yet: {missing}."] if missing else [])]) + "\n"
+    text = (
+        f"Measured on {machine['date']}: {machine['processor']}, {machine['threads']} thread, torch {machine['torch']}."
+    )
+    return markdown(head, lines) + f"\n{text}\n" + (f"\nNot trained yet: {missing}.\n" if missing else "")
+
+
+def short_table() -> str:
+    """Markdown for the README and notebook 07."""
+    head = ["trained with", "published, 3,280 epochs", "here", "epochs here", "units in use, published", "here"]
+    lines = [[row.name, f"{row.published:.2f}", nll(found), str(epochs(row)), row.active, units(found)]
+             for row, found in done()]  # fmt: skip
+    return markdown(head, lines)
 
 
 def draw(path: Path) -> None:
@@ -78,11 +105,20 @@ def draw(path: Path) -> None:
     fig.savefig(path)
 
 
-def page() -> str:
-    """The page as it should be."""
-    return with_table(PAGE.read_text(encoding="utf-8"), "burda2016", table())
+def pages() -> dict[Path, str]:
+    """The page, the README and notebook 07 as they should be."""
+    notebook = read(NOTEBOOK)
+    for cell in notebook["cells"]:
+        if "<!-- burda2016: begin -->" in source(cell):
+            set_source(cell, with_table(source(cell), "burda2016", short_table()))
+    return {
+        PAGE: with_table(PAGE.read_text(encoding="utf-8"), "burda2016", whole_table()),
+        README: with_table(README.read_text(encoding="utf-8"), "burda2016", short_table()),
+        NOTEBOOK: json.dumps(notebook, indent=1, ensure_ascii=False) + "\n",
+    }
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
     draw(FIGURE)

@@ -56,7 +56,10 @@ def plot_parts(found: dict, path: Path) -> None:
     ax.axvline(1, color=ORANGE, linestyle="--")
     ax.set_yticks(places, [*names, *other])
     network = built["biases, ReLU, autograd / floor"]["median"]
-    ax.set(xlabel="time of a step / its floor (matrix products and Adam)", ylim=(places[-1] + 0.6, -0.6),
-           title=f"Networks and Adam alone take {network:.2f} floors, a step {medians[len(built) - 1]:.2f}")  # fmt: skip
+    ax.set(
+        xlabel="time of a step / its floor (matrix products and Adam)",
+        ylim=(places[-1] + 0.6, -0.6),
+        title=f"Networks and Adam alone take {network:.2f} floors, a step {medians[len(built) - 1]:.2f}",
+    )
     fig.savefig(path)
     plt.close(fig)

@@ -196,7 +196,7 @@ def results() -> list[dict]:
 
 def is_of(found: dict, row: Row, seed: int) -> bool:
     """Whether a result is that of a row as it is trained now."""
-    return (found["recipe"], found["seed"]) == (row.recipe, seed)
+    return (found.get("recipe"), found["seed"]) == (row.recipe, seed)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+?\$", re.DOTALL)
+FORMULA = re.compile(r"`[^`\n]*`|\$\$.+?\$\$|\$[^$]+?\$", re.DOTALL)  # or code, in which a dollar is a dollar
 TOKEN = re.compile(r"⟦(\d+)⟧")
 SENTENCE_END = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!et al\.)(?<!\b[A-Z]\.)([)*]*)\s+(?=[A-Z*⟦\[(`\d-])")
 DETAILS = re.compile(r"<details>.*?</details>", re.DOTALL)
@@ -29,6 +29,8 @@ def mask(text: str) -> tuple[str, list[str]]:
     formulas: list[str] = []
 
     def token(match: re.Match) -> str:
+        if match[0].startswith("`"):
+            return match[0]
         formulas.append(match[0])
         return f"⟦{len(formulas) - 1}⟧"
 

@@ -81,7 +81,7 @@ class Row:
 ROWS = [
     Row(1, "VAE", 1, 86.76, "19", epochs=900),
     Row(1, "VAE", 5, 86.47, "20", start="VAE, k = 1", epochs=60, lr=1e-3),
-    Row(1, "VAE", 50, 86.35, "20", start="VAE, k = 5", epochs=20, batch_size=100, lr=1e-3),
+    Row(1, "VAE", 50, 86.35, "20", start="VAE, k = 5", epochs=20, batch_size=100, lr=3e-4),
     Row(1, "IWAE", 5, 85.54, "22", epochs=400),
     Row(1, "IWAE", 50, 84.78, "25", start="IWAE, k = 5", epochs=60, batch_size=100, lr=1e-3),
     Row(2, "IWAE", 50, 82.90, "26+7", epochs=100, batch_size=100),

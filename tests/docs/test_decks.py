@@ -46,6 +46,11 @@ def test_formulas_reach_the_page_escaped():
     assert "<em>" not in html and "#there" not in html
 
 
+def test_a_dollar_in_code_begins_no_formula():
+    html = as_html("Printed: `from $VAE_DATA_DIR`, and then $x$")
+    assert "<code>from $VAE_DATA_DIR</code>" in html and r"\(x\)" in html
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_deck_by_rules(number):
     slides, core = slides_of(number), [one for one in cells(number) if not one.further]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.form import PATHS, read
+from tests.form import PATHS, as_json, read
 from vae_helpers.files import ROOT
 
 COPIES = "colab"
@@ -95,8 +95,7 @@ def write(folder: Path, address: str, branch: str) -> None:
     folder.mkdir(parents=True)
     lines = [f"# The course in Colab\n\nMade from the branch `{branch}` by `python -m docs.colab`.\n"]
     for path in PATHS:
-        text = json.dumps(copy(read(path), address, branch), indent=1, ensure_ascii=False) + "\n"
-        (folder / path.name).write_text(text, encoding="utf-8")
+        (folder / path.name).write_text(as_json(copy(read(path), address, branch)), encoding="utf-8")
         lines.append(f"- [{path.stem}]({colab_link(address, path.name)})")
     lines.append(
         f"\nTo publish, from this folder: `git init -b {COPIES} && git add . && git commit -m 'Copies for Colab' &&\n"

@@ -10,7 +10,6 @@ core        without the sections called Further; † stands where a link led to 
 
 import argparse
 import copy
-import json
 import re
 import shutil
 import time
@@ -128,8 +127,7 @@ def write(edition: str, notebooks: dict[str, dict], out: Path) -> Path:
     folder.mkdir(parents=True)
     made = make(edition, notebooks)
     for name, notebook in made.items():
-        text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-        (folder / f"{name}.ipynb").write_text(text, encoding="utf-8")
+        (folder / f"{name}.ipynb").write_text(form.as_json(notebook), encoding="utf-8")
     times = made if edition == "core" else notebooks
     (folder / "README.md").write_text(readme(edition, times), encoding="utf-8")
     for name, text in instructor_pages().items() if edition == "instructor" else ():

@@ -40,6 +40,11 @@ def read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def as_json(notebook: dict) -> str:
+    """A notebook as it is stored: what `read` reads."""
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
 def words(text: str) -> int:
     """Words of a markdown text: a formula counts as one, displayed ones and folded parts not at all."""
     text = re.sub(r"<details>.*?</details>", " ", text, flags=re.DOTALL)
@@ -201,8 +206,7 @@ def main() -> None:
             readme.write_text(text, encoding="utf-8")
         for path in PATHS:
             if new[path.stem] != notebooks[path.stem] and path.stem in (args.notebooks or new):
-                text = json.dumps(new[path.stem], indent=1, ensure_ascii=False) + "\n"
-                path.write_text(text, encoding="utf-8")
+                path.write_text(as_json(new[path.stem]), encoding="utf-8")
         notebooks = new
     print("minutes: core, all, longest stretch | claims, share of claim and check lines | words of the longest text")
     for name, notebook in notebooks.items():

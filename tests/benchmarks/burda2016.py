@@ -2,7 +2,7 @@
 
     VAE_DATA_DIR=... python -m tests.benchmarks.burda2016                     # every row: a night on two cores
     VAE_DATA_DIR=... python -m tests.benchmarks.burda2016 "IWAE, k = 50"      # some rows
-    python -m tests.benchmarks.burda2016_table                                # the page and the figure, from the JSON
+    python -m tests.benchmarks.burda2016_table                                # tables and figure, from the JSON
 
 May be stopped at any time: a checkpoint is stored after every epoch in build/burda2016, a result when its row is done,
 and the same command goes on. Rows that are in the JSON are not trained again.
@@ -38,6 +38,7 @@ from vae_helpers import (
     importance_log_prob,
     importance_nll,
     load_images,
+    mlp,
     seed_everything,
     start_at_mean,
 )
@@ -96,16 +97,10 @@ def named(name: str) -> Row:
 # --- the models ---
 
 
-def tanh_mlp(*sizes: int) -> nn.Sequential:
-    """Linear layers with a tanh between each two."""
-    layers = [part for a, b in zip(sizes[:-1], sizes[1:], strict=True) for part in (nn.Linear(a, b), nn.Tanh())]
-    return nn.Sequential(*layers[:-1])
-
-
 def between(inputs: int, outputs: int) -> nn.Sequential:
     """The networks between pixels and z_1 have 200 units a layer, those between z_1 and z_2 100."""
     width = 200 if 784 in (inputs, outputs) else 100
-    return tanh_mlp(inputs, width, width, outputs)
+    return mlp([inputs, width, width, outputs], nn.Tanh)
 
 
 class Halves(nn.Module):
@@ -185,7 +180,7 @@ def run(row: Row, seed: int, train_images: Tensor, x: Tensor) -> dict:
     begun = time.perf_counter()
     found = measure(model, x) | {"seconds": sum(history.seconds), "bound while training": curve}
     found |= {"seconds to measure": time.perf_counter() - begun, "threads": torch.get_num_threads()}
-    if row.layers == 1 and found["nll"] < min((r["nll"] for r in results() if r["layers"] == 1), default=1e9):
+    if row.layers == 1 and found["nll"] < min((r["nll"] for r in others(row, seed) if r["layers"] == 1), default=1e9):
         write_atomically(WEIGHTS, lambda path: torch.save(model.state_dict(), path))
     return asdict(row) | {"name": row.name, "recipe": row.recipe, "seed": seed} | found | {"machine": machine()}
 
@@ -194,9 +189,14 @@ def results() -> list[dict]:
     return json.loads(STORED.read_text(encoding="utf-8")) if STORED.exists() else []
 
 
+def others(row: Row, seed: int) -> list[dict]:
+    """All results but one of this row and seed, which an older recipe may have left."""
+    return [found for found in results() if (found["name"], found["seed"]) != (row.name, seed)]
+
+
 def is_of(found: dict, row: Row, seed: int) -> bool:
     """Whether a result is that of a row as it is trained now."""
-    return (found.get("recipe"), found["seed"]) == (row.recipe, seed)
+    return (found["recipe"], found["seed"]) == (row.recipe, seed)
 
 
 def main() -> None:
@@ -213,8 +213,7 @@ def main() -> None:
             if (args.rows and row.name not in args.rows) or any(is_of(r, row, seed) for r in results()):
                 continue
             found = run(row, seed, data.train, x)
-            others = [r for r in results() if (r["name"], r["seed"]) != (row.name, seed)]  # not an older recipe's
-            text = json.dumps([*others, found], indent=1) + "\n"
+            text = json.dumps([*others(row, seed), found], indent=1) + "\n"
             write_atomically(STORED, lambda path, text=text: path.write_text(text, encoding="utf-8"))
             print(f"{row.name}, seed {seed}: {found['nll']:.2f} +- {found['standard error']:.2f} nats "
                   f"(published: {row.published}), {found['seconds']:.0f} s", flush=True)  # fmt: skip

@@ -1,15 +1,16 @@
-"""Tables and figure from stored results, for docs/pages/published.md, the README and notebook 07:
+"""Tables and figure from stored results, for docs/pages/published.md, the README and notebook 07.
 
-python -m tests.benchmarks.burda2016_table
+    python -m tests.benchmarks.burda2016_table
+
+tests/test_burda2016.py fails when they are out of date.
 """
 
-import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 
 from tests.benchmarks.burda2016 import ROWS, STORED, Row, named, results
-from tests.form import read, set_source, source, with_table
+from tests.form import as_json, read, set_source, source, with_table
 from vae_helpers import BLUE, ORANGE, use_style
 from vae_helpers.files import ROOT
 
@@ -117,7 +118,7 @@ def pages() -> dict[Path, str]:
     return {
         PAGE: with_table(PAGE.read_text(encoding="utf-8"), "burda2016", whole_table()),
         README: with_table(README.read_text(encoding="utf-8"), "burda2016", short_table()),
-        NOTEBOOK: json.dumps(notebook, indent=1, ensure_ascii=False) + "\n",
+        NOTEBOOK: as_json(notebook),
     }
 
 

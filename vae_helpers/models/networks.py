@@ -4,7 +4,8 @@ Decoders take z with any number of leading dimensions (`[K, B, L]` as well as `[
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +13,15 @@ from torch import Tensor, nn
 from ..checks import check_shape, check_sizes
 
 IMAGE = (1, 28, 28)
+RELU = partial(nn.ReLU, inplace=True)
 
 
-def mlp(sizes: Sequence[int]) -> nn.Sequential:
-    """Linear layers with a ReLU between each two.
+def mlp(sizes: Sequence[int], activation: Callable[[], nn.Module] = RELU) -> nn.Sequential:
+    """Linear layers with an activation between each two.
 
     Args:
         sizes: of the input, of every hidden layer, and of the output.
+        activation: makes one, as `nn.Tanh`; a ReLU if left out.
 
     Example:
         >>> mlp([784, 400, 20])
@@ -30,7 +33,7 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
     """
     layers = []
     for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True)]
+        layers += [nn.Linear(inputs, outputs), activation()]
     return nn.Sequential(*layers[:-1])
 
 

@@ -198,7 +198,7 @@ def test_a_screen_reader_is_told_what_the_figures_show(page):
     outputs = [output for cell in stored.cells for output in cell.get("outputs", []) if "data" in output]
     alts = [output.metadata["image/png"]["alt"] for output in outputs if "image/png" in output.data]
     titles = page.locator("summary", has_text="The figure in words")
-    assert titles.count() == len(alts) == 2
+    assert titles.count() == len(alts) > 1
     for title, alt in zip(titles.all(), alts, strict=True):
         title.scroll_into_view_if_needed()
         assert ("The figure in words", None) in accessible(page, "DisclosureTriangle")

@@ -1,7 +1,7 @@
 # The course in a container, with the versions of constraints.txt and nothing built by hand:
 #
 #     docker build -t vae .
-#     docker run --rm -p 127.0.0.1:8888:8888 -v "$PWD/work:/home/reader/course/work" vae
+#     docker run --rm -p 127.0.0.1:8888:8888 -v vae-work:/home/reader/course/work vae
 #
 # docs/pages/where_it_runs.md says how large it becomes, and what of it was tried.
 FROM debian:bookworm-slim

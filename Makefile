@@ -98,7 +98,7 @@ notebooks: $(READY) ## execute every notebook and store its outputs
 seeds: $(READY) ## run every notebook under seeds that nobody has tried: do its claims hold? (ARGS="--fresh 10")
 	@$(PY) -m tests.seeds '$(NB)' $(ARGS)
 
-benchmark: $(READY) ## how fast is it? Half an hour with nothing else running; writes tests/benchmarks/results and docs/pages/speed.md
+benchmark: $(READY) ## how fast is it? An hour with nothing else running; writes tests/benchmarks/results and docs/pages/speed.md
 	@$(PY) -m tests.benchmarks.course && $(PY) -m tests.benchmarks.training
 
 lint: $(READY) ## check the style of package, tests and notebooks

@@ -50,7 +50,8 @@ def write_source(folder: Path = SOURCE) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     for path in folder.glob("*.md"):
-        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+        text = path.read_text(encoding="utf-8").replace("](../../tests/benchmarks/results/", "](")  # copied above
+        path.write_text(filled(text), encoding="utf-8")
 
 
 def filled(text: str) -> str:

@@ -1,6 +1,6 @@
 """Libraries that train a VAE, each used as its documentation does it, for the network of `peers`.
 
-They get the images as they lie in memory, which is what is best for them. One that is not installed is left out:
+They get the images as they lie in memory. One that is not installed is left out:
 
     pip install -c constraints.txt -e '.[peers]'    # Pyro and Lightning
     pip install pythae                              # asks for a `dataclasses` that constraints.txt cannot pin
@@ -23,7 +23,7 @@ from .peers import Peer, TutorialVAE, times
 
 
 def pyro(images: Tensor, labels: Tensor) -> Peer:
-    """SVI with its own Adam, as in Pyro's tutorial on the VAE; the KL in closed form."""
+    """SVI with its own Adam, nothing validated, as in Pyro's tutorial on the VAE; the KL in closed form."""
     import pyro
     from pyro import distributions as dist
     from pyro.infer import SVI, TraceMeanField_ELBO
@@ -31,16 +31,16 @@ def pyro(images: Tensor, labels: Tensor) -> Peer:
     network, images = TutorialVAE().to(DEVICE), images.flatten(1).to(DEVICE)
 
     def model(x: Tensor) -> None:
-        pyro.module("decoder", network.decoder)
         with pyro.plate("data", len(x)):
-            z = pyro.sample("z", dist.Normal(x.new_zeros(len(x), LATENT), x.new_ones(len(x), LATENT)).to_event(1))
+            prior = dist.Normal(x.new_zeros(len(x), LATENT), x.new_ones(len(x), LATENT), validate_args=False)
+            z = pyro.sample("z", prior.to_event(1))
             pyro.sample("x", dist.Bernoulli(network.decoder(z), validate_args=False).to_event(1), obs=x)
 
     def guide(x: Tensor) -> None:
-        pyro.module("encoder", network)
+        pyro.module("network", network)
         with pyro.plate("data", len(x)):
             mu, log_var = network.encode(x)
-            pyro.sample("z", dist.Normal(mu, torch.exp(0.5 * log_var)).to_event(1))
+            pyro.sample("z", dist.Normal(mu, torch.exp(0.5 * log_var), validate_args=False).to_event(1))
 
     pyro.clear_param_store()
     svi = SVI(model, guide, pyro.optim.Adam({"lr": 1e-3}), TraceMeanField_ELBO())

@@ -24,6 +24,7 @@ BATCH, LATENT, HIDDEN = 128, 20, 400
 DEVICE = pick_device()
 SHORT, BUSY = (bool(os.environ.get(f"VAE_BENCHMARK_{name}")) for name in ("SHORT", "BUSY"))  # options of the command
 clock = time.process_time if BUSY else time.perf_counter
+SPINNING = {"GOMP_SPINCOUNT": "500"}  # as `make` sets it, so that `fit` leaves the process its threads
 if BUSY:
     torch.set_num_threads(1)
     vae_helpers.training.loop.time = SimpleNamespace(perf_counter=clock)  # what `fit` reports, too
@@ -96,7 +97,8 @@ def machine() -> dict[str, str]:
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         processor = next((line.split(":")[1].strip() for line in lines if "model name" in line), processor)
-    accelerator = "none" if DEVICE.type == "cpu" else torch.get_device_module(DEVICE).get_device_name()
+    name = getattr(torch.get_device_module(DEVICE), "get_device_name", lambda: DEVICE.type)  # MPS has none
+    accelerator = "none" if DEVICE.type == "cpu" else name()
     return {
         "date": date.today().isoformat(),
         "processor": processor,
@@ -121,6 +123,6 @@ def measured_on(report: dict) -> str:
 def in_a_process(module: str, section: str, options: dict[str, str]) -> dict:
     """What a section found, in a process of its own: nothing else warms its caches or fills its memory."""
     command = [sys.executable, "-m", module, "--inner", section]
-    environment = os.environ | options
+    environment = SPINNING | os.environ | options
     output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT, env=environment).stdout
     return json.loads(output.splitlines()[-1])

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST, VisionDataset
 from torchvision.transforms import ToTensor
 
-from .measuring import BATCH, DEVICE, HIDDEN, LATENT, clock
+from .measuring import BATCH, DEVICE, HIDDEN, LATENT, seconds
 
 Peer = tuple["TutorialVAE", Callable[[int], list[float]]]
 
@@ -52,16 +52,7 @@ test_loss.__test__ = False  # for pytest: not a test
 
 def times(epoch: Callable[[], None]) -> Callable[[int], list[float]]:
     """From a function that trains one epoch, one that trains several, and says how long each took."""
-
-    def train(epochs: int) -> list[float]:
-        taken = []
-        for _ in range(epochs):
-            start = clock()
-            epoch()
-            taken.append(clock() - start)
-        return taken
-
-    return train
+    return lambda epochs: [seconds(epoch) for _ in range(epochs)]
 
 
 class AsFiles(MNIST):

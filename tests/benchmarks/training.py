@@ -7,7 +7,7 @@ Everything that is compared runs interleaved in one process, and what is reporte
 paired ratios with its quartiles: seconds on a shared machine change by the minute. Prints a table, and stores the run
 with date, processor and versions in tests/benchmarks/results/, beside those of other days and machines; sections
 measured again on the same day replace their figures. Two figures and the table of docs/pages/speed.md are made of
-them. Exit code 3 if a target is missed.
+them. Some sections on a day without a run are only stored in build/. Exit code 3 if a target is missed.
 
 The peers are in `peers.py` and, if they are installed, `libraries.py`; all have the same network. The floor of a step
 is its matrix products, forward and backward, and one fused Adam step; nothing else that a step does (`floors.py`).
@@ -18,7 +18,6 @@ import json
 import os
 import sys
 from contextlib import redirect_stderr
-from functools import partial
 from pathlib import Path
 
 from tests.form import with_table
@@ -29,7 +28,7 @@ from . import libraries
 from .figures import plot_growth, plot_parts
 from .measuring import RESULTS, ROOT, in_a_process, machine, measured_on
 from .sampling_cost import ais, growth, iwae, nll, sweep
-from .training_cost import epochs, memory_of, parts, precision, quality, steps
+from .training_cost import epochs, parts, precision, quality, steps
 
 STORED = RESULTS / "training.json"
 SPEED = ROOT / "docs" / "pages" / "speed.md"  # has the tables, between marks
@@ -44,9 +43,6 @@ SECTIONS = {
     "nll": nll,
     "ais": ais,
     "sweep": sweep,
-    "memory-loader": partial(memory_of, kind="loader loop"),
-    "memory-fit": partial(memory_of, kind="fit"),
-    "memory-compiled": partial(memory_of, kind="compiled"),
     "growth": growth,
 }
 SLOWER = ("loader loop", "Pyro", "pythae", "Lightning")
@@ -162,14 +158,10 @@ def line(name: str, value: dict | float) -> str:
     return f"{name:68s} {shown(value)}{target}"
 
 
-def current(report: dict) -> dict:
-    """The run of this day, machine and torch: the last one if it is that, else a new one."""
-    now, last = machine(), report["runs"][-1] if report["runs"] else {"machine": {}}
-    if any(last["machine"].get(key) != now[key] for key in ("date", "processor", "accelerator", "torch")):
-        last = {"found": {}}
-        report["runs"].append(last)
-    last |= {"machine": now, "peers": libraries.versions()}
-    return last
+def is_begun(report: dict) -> bool:
+    """Whether the last run is of this day, machine and torch."""
+    now, last = machine(), report["runs"][-1]["machine"] if report["runs"] else {}
+    return all(last.get(key) == now[key] for key in ("date", "processor", "accelerator", "torch"))
 
 
 def main() -> int:
@@ -186,7 +178,11 @@ def main() -> int:
             print(json.dumps({"machine": machine(), "data": data.name, "found": SECTIONS[args.inner](data)}))
         return 0
     report = json.loads(args.store.read_text()) if args.store.exists() else {"runs": []}
-    run, loads = current(report), []
+    if not is_begun(report):
+        if args.sections and args.store == STORED:
+            args.store, report = ROOT / "build" / "training.json", {"runs": []}
+        report["runs"].append({"found": {}})
+    run, loads = report["runs"][-1] | {"peers": libraries.versions()}, []
     options = {f"VAE_BENCHMARK_{name.upper()}": "1" for name in ("short", "busy") if getattr(args, name)}
     for name in args.sections or SECTIONS:
         loads.append(os.getloadavg()[0])

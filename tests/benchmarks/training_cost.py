@@ -30,7 +30,7 @@ from vae_helpers.objectives.elbo import log_likelihood
 
 from . import libraries
 from .floors import floor_of, linear_layers, products
-from .measuring import BATCH, DEVICE, fit_epoch, interleaved, peak_memory, ratios, rounds, seconds, vae
+from .measuring import BATCH, DEVICE, fit_epoch, interleaved, ratios, rounds, seconds, vae
 from .peers import loader_loop, plain_loop, test_loss
 
 STEPS = 96  # in a row: a `fit` begins by making the state of Adam, which an epoch does not notice
@@ -177,13 +177,3 @@ def precision(data: Images, seeds: int = 3) -> dict:
             f"precision: {name}, spread over seeds": statistics.stdev(losses[False]),
         }
     return found
-
-
-def memory_of(data: Images, kind: str) -> dict:
-    """The rise of the peak in an epoch of the loader loop, of `fit`, of compiled `fit`; data already loaded."""
-    before = peak_memory()
-    if kind == "loader loop":
-        loader_loop(data.train, data.train_labels)[1](1)
-    else:
-        fit_epoch(vae(), data.train, long_run=LongRun(compile=kind == "compiled"))
-    return {f"memory: an epoch of {kind} adds (MB)": peak_memory() - before}

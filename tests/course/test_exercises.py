@@ -6,6 +6,7 @@ import pytest
 import torch
 from mutants import MUTANTS
 from mutants.nb07 import chi_square, dreg, dreg_by_a_second_pass
+from mutants.nb11 import kalman, variance_at_every_place
 
 from vae_helpers import check
 from vae_helpers.course.exercises import Mistake, checking
@@ -104,6 +105,10 @@ def test_right_answers_of_another_form_are_accepted():
     check("07.b", chi_square, must_pass=True)
     check("07.a", lambda a: (a - a.logsumexp(0)).exp(), must_pass=True)
     check("07.d", lambda a, t: (a.permute(1, 2, 0) * (t[1:] - t[:-1])).sum(-1), must_pass=True)
+    check("11.a", kalman, must_pass=True)
+    check("11.c", variance_at_every_place, must_pass=True)
+    check("12.d", lambda log_lik, logits, codes: SOLUTIONS["12.d"](log_lik.float(), logits.float(), codes),
+          must_pass=True)  # fmt: skip
 
 
 def test_an_error_of_torchs_is_not_taken_for_an_untouched_stub(capsys):

@@ -88,7 +88,7 @@ def layer_elbo(model: HierarchicalVAE, x: Tensor, beta: float | Tensor = 1.0) ->
 
 
 def layer_free_bits(model: HierarchicalVAE, x: Tensor, threshold: float, beta: float = 1.0) -> ELBO:
-    """`layer_elbo`, but the first nats of every layer cost nothing extra. No bound, but at most `layer_elbo`'s.
+    """`layer_elbo`, but the first nats of every layer cost nothing extra. Over a batch at most `layer_elbo`'s mean.
 
         value = E_q[log p(x|z)] - beta sum_t max(threshold, KL_t)
 

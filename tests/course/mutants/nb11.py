@@ -9,6 +9,12 @@ def merged(mu_1, var_1, mu_2, var_2):
     return (mu_1 * var_2 + mu_2 * var_1) / (var_1 + var_2), var_1 * var_2 / (var_1 + var_2)
 
 
+def kalman(mu_1, var_1, mu_2, var_2):
+    """The same as an update of the first by the second."""
+    gain = var_1 / (var_1 + var_2)
+    return mu_1 + gain * (mu_2 - mu_1), (1 - gain) * var_1
+
+
 def mean_by(weights):
     """11.a with other weights of the means; weights(var_1, var_2)."""
 
@@ -56,6 +62,12 @@ def back(z, x, a_s, a_t):
     r = a_t / a_s
     v = 1 - a_t**2 - r**2 * (1 - a_s**2)
     return merged(a_s * x, torch.tensor(1 - a_s**2).double(), z / r, torch.tensor(v / r**2).double())
+
+
+def variance_at_every_place(z, x, a_s, a_t):
+    """11.c with the variance as a tensor of z's shape."""
+    mean, variance = back(z, x, a_s, a_t)
+    return mean, variance.expand(z.shape)
 
 
 def step(formula):
@@ -121,7 +133,7 @@ MUTANTS = {
         (variance_is(lambda v, w: 2 * v * w / (v + w)), "*average* of precisions"),
         (variance_is(lambda v, w: v * w), "divided by their sum"),
         (variance_is(torch.minimum), "surer than the surer one"),
-        (clamped, "1e30"),
+        (clamped, "1e9"),
     ],
     "11.b": [
         (weighted(lambda w, p, q: w - (p - q).sum(0)), "interchanged"),

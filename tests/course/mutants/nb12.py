@@ -76,6 +76,8 @@ MUTANTS = {
         (compared(lambda d: d.abs().sum(-1)), "sum of absolute differences"),
         (compared(lambda d: d.abs().amax(-1)), "in the largest difference"),
         (compared(lambda d: d.sum(-1)), "The differences are not squared"),
+        (lambda z, codes: by_products(z, F.normalize(codes)), "the nearest direction"),
+        (lambda z, codes: by_products(z.mT.reshape(z.shape), codes), "is right, for"),
         (compared(squared, to_end=lambda z: z.permute(0, 3, 2, 1)), "Rows and columns of the image are exchanged"),
         (compared(squared, lambda d: d), "These are all distances"),
         (compared(squared, lambda d: d.argmin(-1).flatten()), "put them back into the places"),

@@ -77,7 +77,7 @@ def _shape_or_kind(c: Comparison, alike: list[Comparison]) -> str:
         return f"The numbers are right; the shape{of} is {list(got.shape)}, expected {list(truth.shape)}."
     if got.ndim == 2 and all(same(c.got.mT, c.truth) for c in alike if c.got.ndim == 2):
         return f"This is the transpose: {shapes[0].lower()}{shapes[1:]}."
-    if truth.numel() > 1 and everywhere(lambda t: t.mean()):
+    if truth.numel() > 1 and everywhere(lambda t: t.double().mean()):
         return f"{shapes}. This is the mean of all the right numbers."
     if truth.numel() > 1 and everywhere(lambda t: t.sum()):
         return f"{shapes}. This is the sum of all the right numbers."

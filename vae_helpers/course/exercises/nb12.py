@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
-from .checking import Mistake, checker, compare, gradients
+from .checking import Mistake, checker, compare, gradients, same
 
 
 @checker("12.a")
@@ -62,6 +62,8 @@ def _wrong_indices(z: Tensor, codes: Tensor) -> list[tuple[Tensor, str]]:
          "This is nearest in the largest difference; sum the squares."),
         (_one_by_one(z, codes, lambda a, e: (a - e).sum()).argmin(-1),
          "The differences are not squared: negative ones count as very near."),
+        (_one_by_one(z, codes, lambda a, e: -torch.cosine_similarity(a, e, dim=0)).argmin(-1),
+         "This is the code of the nearest direction; in a distance the lengths count, too."),
         (truth.mT, "Rows and columns of the image are exchanged."),
         (distance, "These are all distances; the index of the smallest is wanted: argmin over the codes."),
         (truth.flatten(), flattened),
@@ -177,7 +179,7 @@ def bound(answer: Callable) -> str:
         for far in (1e3, 1e4):  # probabilities that underflow
             truth = log_lik + Categorical(logits=far * logits).log_prob(codes).sum((1, 2))
             got = torch.as_tensor(answer(log_lik, far * logits, codes))
-            if not torch.allclose(got, truth, rtol=1e-4):
+            if not same(got, truth):
                 raise Mistake("Right for moderate logits; for large ones a probability underflows to 0. Stay with "
                               "logarithms: log_softmax, not log of softmax.")  # fmt: skip
     return "A number that may be compared with any other bound on log p(x)."

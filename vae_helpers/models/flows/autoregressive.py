@@ -22,7 +22,7 @@ class AffineAutoregressive(Transform):
     sample, as a posterior wants it; `Inverse` of it is a masked autoregressive flow (Papamakarios et al., 2017),
     quick to score any point, as a prior wants it.
 
-    With `gated`, the step of the IAF paper's Algorithm 1, which can shrink but not stretch:
+    With `gated`, the step of the IAF paper's Algorithm 1, which can shrink volumes, not stretch them:
 
         y_i = g_i z_i + (1 - g_i) m_i,    g_i = sigmoid(2 + a_i)        log_det = sum log g_i
 

@@ -36,6 +36,12 @@ def sampled_kl(mu, log_var):
     return (q.log_prob(z) - Normal(0.0, 1.0).log_prob(z)).sum(-1)
 
 
+def by_where(x, logits, mu, log_var):
+    """04.b: a stable value, and no gradient far out."""
+    log_ink = torch.where(logits >= 0, -torch.log1p(torch.exp(-logits)), logits - torch.log1p(torch.exp(logits)))
+    return (x * log_ink + (1 - x) * (log_ink - logits)).sum(-1) - KL(mu, log_var)
+
+
 def half(bracket):
     """A mutant of 04.b: half the sum of a wrong bracket as KL."""
     return lambda x, lo, mu, lv: coins(x, lo) - 0.5 * bracket(mu, lv).sum(-1)
@@ -65,6 +71,7 @@ MUTANTS = {
         (lambda mu, log_var, eps: mu + (0.5 * log_var).exp() * eps + 1, "is right, for"),
     ],
     "04.b": [
+        (by_where, "torch.where passes"),
         (lambda x, lo, mu, lv: -BCE(x, lo).mean(-1) - KL(mu, lv), "a mean over pixels"),
         (lambda x, lo, mu, lv: -BCE(x, lo).mean(-1) - KL(mu, lv) / mu.shape[1], "Both terms are means"),
         (lambda x, lo, mu, lv: -BCE(x, lo).sum(-1) - KL(mu, lv) / mu.shape[1], "mean over latent"),
@@ -149,6 +156,7 @@ MUTANTS = {
         ),
     ],
     "04.c": [
+        (lambda log_w: nll(log_w).item(), "one of Python's"),
         (lambda log_w: -log_w.mean(), "mean of the log-weights"),
         (lambda log_w: -log_w.logsumexp(0).mean(), "not yet a mean"),
         (lambda log_w: -(log_w.logsumexp(0) / len(log_w)).mean(), "divides the logarithm"),

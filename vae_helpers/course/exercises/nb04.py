@@ -95,6 +95,12 @@ def elbo_from_scratch(answer: Callable) -> str:
         )
     for got, inputs in results:
         _must_reach(("logits", "mu", "log_var"), got, inputs)
+    (slope,) = gradients(answer(x, logits.requires_grad_(), nothing, nothing), logits)
+    if not torch.isfinite(slope).all():
+        raise Mistake(
+            "Right for logits of 200, but their gradient is not a number: torch.where passes 0 * inf back from the "
+            "branch that it did not take. F.logsigmoid does not."
+        )
     return "One number per image, in nats, and never more than log p(x) in expectation."
 
 

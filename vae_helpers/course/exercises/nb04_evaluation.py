@@ -50,6 +50,8 @@ def nll_from_log_weights(answer: Callable) -> str:
              "The sum over samples is divided by K - 1. A mean divides by K."),
             (-log_p.exp().mean(), "The logarithm is missing: this is -p(x)."),
         ])
+    if not isinstance(answer(cases[0]), torch.Tensor):
+        raise Mistake("The number is right, but it is one of Python's. Return a tensor: no .item(), no float().")
     low = torch.tensor([[-900.0], [-902.0], [-901.0]])  # exp of these is 0, even in float64
     wide = -5000 * torch.rand(7, 3, generator=torch.Generator().manual_seed(9)).sort().values
     shifted = [low, *(log_w - torch.linspace(100, 900, log_w.shape[1]) for log_w in [*cases, wide])]

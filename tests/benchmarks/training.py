@@ -164,6 +164,14 @@ def is_begun(report: dict) -> bool:
     return all(last.get(key) == now[key] for key in ("date", "processor", "accelerator", "torch"))
 
 
+def current(report: dict) -> dict:
+    """The last run if it is of this day, machine and torch, else a new one."""
+    if not is_begun(report):
+        report["runs"].append({"machine": machine(), "found": {}})
+    report["runs"][-1]["peers"] = libraries.versions()
+    return report["runs"][-1]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", help=f"default: all of {', '.join(SECTIONS)}")
@@ -178,11 +186,9 @@ def main() -> int:
             print(json.dumps({"machine": machine(), "data": data.name, "found": SECTIONS[args.inner](data)}))
         return 0
     report = json.loads(args.store.read_text()) if args.store.exists() else {"runs": []}
-    if not is_begun(report):
-        if args.sections and args.store == STORED:
-            args.store, report = ROOT / "build" / "training.json", {"runs": []}
-        report["runs"].append({"found": {}})
-    run, loads = report["runs"][-1] | {"peers": libraries.versions()}, []
+    if args.sections and args.store == STORED and not is_begun(report):
+        args.store, report = ROOT / "build" / "training.json", {"runs": []}
+    run, loads = current(report), []
     options = {f"VAE_BENCHMARK_{name.upper()}": "1" for name in ("short", "busy") if getattr(args, name)}
     for name in args.sections or SECTIONS:
         loads.append(os.getloadavg()[0])

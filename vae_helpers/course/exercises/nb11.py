@@ -146,8 +146,7 @@ def step_back(answer: Callable) -> str:
         variance = torch.as_tensor(variance, dtype=torch.float64)
         if variance.shape == case[0].shape and (variance == variance.flatten()[0]).all():
             variance = variance.flatten()[0]  # the same number at every place
-        truth = torch.as_tensor(_conditioned(*case)[1], dtype=torch.float64)
-        compare(variance, truth, _wrong_step_variances(*case), name="variance")
+        compare(variance, torch.tensor(_conditioned(*case)[1]).double(), _wrong_step_variances(*case), name="variance")
     return "Diffusion goes back by the ladder's merge."
 
 

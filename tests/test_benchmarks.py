@@ -168,3 +168,21 @@ def test_a_section_is_stored_with_what_it_was_measured_on(monkeypatch, tmp_path,
     (run,) = json.loads((tmp_path / "a.json").read_text())["runs"]
     assert run["found"] == found and run["data"] == "steps" and run["load"] >= 0
     assert run["machine"]["torch"] == torch.__version__ and training.SPEED.read_text() == page
+
+
+def test_some_sections_on_a_day_without_a_run_are_no_run(monkeypatch, tmp_path):
+    """They would leave the page and the README with dashes."""
+    old, stored = {"runs": [{"machine": training.machine() | {"date": "2001-01-01"}, "found": {}}]}, tmp_path / "a.json"
+    stored.write_text(json.dumps(old))
+    pages = training.SPEED.read_text(), training.README.read_text()
+    found = {"machine": training.machine(), "data": "mnist", "found": {"step: fit / floor": 1.3}}
+    monkeypatch.setattr(training, "in_a_process", lambda *args: found)
+    monkeypatch.setattr(training, "STORED", stored)
+    monkeypatch.setattr(training, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["training", "steps", "--store", str(stored)])
+    (tmp_path / "build").mkdir()
+    assert training.main() == 0
+    assert json.loads(stored.read_text()) == old
+    (run,) = json.loads((tmp_path / "build" / "training.json").read_text())["runs"]
+    assert run["found"] == found["found"]
+    assert (training.SPEED.read_text(), training.README.read_text()) == pages

@@ -11,6 +11,7 @@ from statistics import fmean
 import matplotlib.pyplot as plt
 
 from tests.benchmarks.burda2016 import ROWS, STORED, Row, is_of, named, results
+from tests.benchmarks.measuring import markdown
 from tests.form import as_json, read, set_source, source, with_table
 from vae_helpers import BLUE, ORANGE, PURPLE, use_style
 from vae_helpers.files import ROOT
@@ -34,10 +35,6 @@ def mean(found: list[dict], what: str) -> float:
 def done() -> list[tuple[Row, list[dict]]]:
     """Rows with a result, and their results."""
     return [(row, found) for row in ROWS if (found := of(row))]
-
-
-def markdown(head: list[str], lines: list[list[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *lines)) + "\n"
 
 
 def nll(found: list[dict]) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tests.form import is_further, with_table
 
-from .measuring import RESULTS, ROOT, SPINNING, machine, measured_on
+from .measuring import RESULTS, ROOT, SPINNING, machine, markdown, measured_on
 from .training import SPEED
 
 STORED = RESULTS / "course.json"
@@ -80,7 +80,7 @@ def measure(path: Path) -> dict[str, float]:
 def table(report: dict) -> str:
     """Markdown: one row per notebook, a sum, and what it was measured on."""
     head = ["notebook", "seconds in cells", "in the core", "beside a program", "with start and end", "peak memory"]
-    rows = [head, ["---"] * len(head)]
+    rows = []
     for name, cost in report["notebooks"].items():
         cells, core, beside, wall = (cost[what] for what in SECONDS)
         rows.append([name, f"{cells:.0f}", f"{core:.0f}", f"{beside:.0f} ({beside / cells:.2f} times)", f"{wall:.0f}",
@@ -89,7 +89,7 @@ def table(report: dict) -> str:
     cells, core, beside, wall = (sum(cost[what] for cost in costs) / 60 for what in SECONDS)
     rows.append(["**all**", f"{cells:.1f} min", f"{core:.1f} min", f"{beside:.1f} min ({beside / cells:.2f} times)",
                  f"{wall:.1f} min", f"{max(cost['memory'] for cost in costs) / 1000:.1f} GB"])  # fmt: skip
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n\n" + measured_on(report)
+    return markdown(head, rows) + "\n" + measured_on(report)
 
 
 def main() -> None:

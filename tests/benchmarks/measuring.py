@@ -112,6 +112,11 @@ def machine() -> dict[str, str]:
     }
 
 
+def markdown(head: list[str], lines: list[list[str]]) -> str:
+    """A table."""
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *lines)) + "\n"
+
+
 def measured_on(report: dict) -> str:
     """When, where and with what: a sentence for a page."""
     on = report["machine"]
